@@ -1,0 +1,70 @@
+# Networks That Remember: `make help` lists what can be made. Works with GNU make 3.81 (macOS) and newer.
+# On Windows use the lines in README.md, "On Windows".
+
+PYTHON ?= python3# the Python that .venv is made from
+WORKERS ?= 2# how many tests and notebooks run at once
+TORCH_INDEX ?=# package index to take torch from, see README.md
+
+VENV := .venv
+BIN := $(VENV)/bin
+PAGE := _build/html/index.html
+BOOK_SOURCES := _config.yml _toc.yml $(shell find book notebooks -type f ! -name '*.pyc' ! -path '*/.ipynb_checkpoints/*')
+
+# One thread per worker for matrix products: faster than workers that fight for cores, and the same sums every time.
+SINGLE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.DEFAULT_GOAL := help
+.PHONY: help install book test lab serve bench notebooks requirements clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed  ## create .venv and install everything into it
+
+book: _build/.book  ## build the pages (strictly: a warning is an error)
+	@echo "The book is at file://$(CURDIR)/$(PAGE) (or run: make serve)"
+
+test: _build/.book  ## ruff, unit tests, browser tests, and every notebook re-run and compared
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(SINGLE_THREAD) $(BIN)/python -m pytest --nbval --nbval-current-env -n $(WORKERS) --dist loadfile tests notebooks
+
+lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+
+serve: _build/.book  ## show the built pages at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+bench: $(VENV)/.installed  ## time our cells against torch.nn (about a minute)
+	$(BIN)/python benchmarks/cells.py
+
+notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
+	$(BIN)/python tools/quote.py notebooks/*.ipynb
+	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
+
+requirements: $(VENV)/.installed  ## resolve requirements.in into requirements.txt again
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python tools/pin.py
+
+clean:  ## remove the built pages and caches (.venv stays: delete it by hand if you want to)
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	find book notebooks src tests tools benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# pip is the last thing that venv writes, so it stands for a complete environment.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	         "Name another one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/pip
+	$(if $(strip $(TORCH_INDEX)),$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)" --index-url $(TORCH_INDEX))
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# From scratch each time: Sphinx repeats no warning about a page that it does not read again.
+_build/.book: $(BOOK_SOURCES) $(VENV)/.installed
+	rm -rf _build
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@touch $@

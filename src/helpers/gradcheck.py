@@ -1,0 +1,84 @@
+"""The first proof of a gradient: finite differences.
+
+A gradient check is only as good as its question. With a loss that sums all outputs, many wrong
+backward passes look right; so every output, at every step, gets its own random weight here.
+"""
+
+import numpy as np
+
+from . import unroll
+from .checks import check_shape, check_sizes
+
+
+def numerical_gradient(f, array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
+    """Central differences: ∂f/∂a_i ≈ (f(a_i + ε) − f(a_i − ε)) / 2ε, one entry at a time.
+
+    f() reads `array`, which is changed and restored in place, and returns a number.
+    The error is of order ε² from the formula and 10⁻¹⁶/ε from rounding: ε = 10⁻⁶ suits float64.
+    Raises: ValueError unless `array` is float64.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype != np.float64:
+        dtype = getattr(array, "dtype", type(array).__name__)
+        raise ValueError(f"array must be float64 for a gradient check, got {dtype}")
+    gradient = np.empty_like(array)
+    for i in np.ndindex(array.shape):
+        kept = array[i]
+        array[i] = kept + eps
+        above = f()
+        array[i] = kept - eps
+        below = f()
+        array[i] = kept
+        gradient[i] = (above - below) / (2 * eps)
+    return gradient
+
+
+def relative_error(a: np.ndarray, b: np.ndarray) -> float:
+    """max |a − b| / max(|a|, |b|), both maxima over all entries: 0 if both are zero everywhere.
+
+    Raises: ValueError if the shapes differ.
+    """
+    check_shape("a", a, b.shape)
+    scale = max(np.abs(a).max(), np.abs(b).max())
+    return float(np.abs(a - b).max() / scale) if scale > 0 else 0.0
+
+
+def compare(f, arrays: dict, gradients: dict, eps: float = 1e-6) -> dict:
+    """Relative error of each gradient against finite differences of f, by name.
+
+    f() reads the `arrays`; `gradients` has the same keys.
+    Raises: ValueError if the keys differ or an array is not float64.
+    """
+    if arrays.keys() != gradients.keys():
+        raise ValueError(
+            f"arrays and gradients differ: {sorted(arrays)} against {sorted(gradients)}"
+        )
+    return {
+        name: relative_error(gradients[name], numerical_gradient(f, array, eps))
+        for name, array in arrays.items()
+    }
+
+
+def check_cell(cell, T: int = 5, B: int = 2, D: int = 3, H: int = 4, seed: int = 0) -> dict:
+    """Check every gradient of a cell: parameters, inputs, initial state. Name → relative error.
+
+    The loss is Σ_t ⟨R_t, h_t⟩ + ⟨S, final state⟩ with random R (T, B, H) and S, so that each step
+    and the final state pull on the gradient in a direction of their own.
+    Raises: ValueError if a size is not a positive integer.
+    """
+    check_sizes(T=T, B=B, D=D, H=H)
+    rng = np.random.default_rng(seed)
+    params = unroll.init_cell(cell, D, H, rng, np.float64)
+    x = rng.normal(size=(T, B, D))
+    state = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
+    R = rng.normal(size=(T, B, H))
+    S = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
+
+    def loss():
+        hs, final, _ = unroll.forward(cell, params, x, state)
+        return float((R * hs).sum() + sum((s * f).sum() for s, f in zip(S, final)))
+
+    _, _, cache = unroll.forward(cell, params, x, state)
+    grads, dx, dstate = unroll.backward(cell, params, cache, R, S)
+    arrays = {**params, "x": x, **{f"state[{i}]": s for i, s in enumerate(state)}}
+    gradients = {**grads, "x": dx, **{f"state[{i}]": d for i, d in enumerate(dstate)}}
+    return compare(loss, arrays, gradients)

@@ -1,0 +1,96 @@
+"""A recurrent language model: p(next symbol | all symbols so far), for any cell.
+
+    x_t = E[id_t]      h_t = cell(x_t, h_{t−1})      z_t = h_t W_hy + b_y      p_t = softmax(z_t)
+
+Shapes: T time steps, B batch, V vocabulary, D embedding size, H hidden units. Ids are (T, B).
+"""
+
+import numpy as np
+
+from . import layers, unroll
+from .activations import softmax
+from .checks import check_ids, check_shape, check_sizes
+from .losses import cross_entropy
+
+
+def init_language_model(cell, V: int, D: int, H: int, rng, dtype=np.float32) -> dict:
+    """All parameters in one dict: E (V, D), W_xh, W_hh, b_h of the cell, W_hy (H, V), b_y (V,).
+
+    Raises: ValueError if a size is not a positive integer.
+    """
+    return {
+        **layers.init_embedding(V, D, rng, dtype),
+        **unroll.init_cell(cell, D, H, rng, dtype),
+        **layers.init_linear(H, V, rng, dtype),
+    }
+
+
+def predict(cell, params: dict, inputs: np.ndarray, state=None):
+    """Logits z (T, B, V) for the symbol after each input, the final state, and hs (T, B, H)."""
+    check_shape("inputs", inputs, ("T", "B"))
+    x = layers.embedding_forward(params, inputs)
+    hs, state, _ = unroll.forward(cell, params, x, state)
+    return layers.linear_forward(params, hs), state, hs
+
+
+def loss_and_grads(cell, params: dict, inputs: np.ndarray, targets: np.ndarray, state=None):
+    """Cross-entropy of the targets in nats, its gradient for every parameter, the final state.
+
+    inputs, targets: (T, B) ids; state: tuple or None. The gradient stops at the initial state:
+    carried over chunks, this is truncated backpropagation through time.
+    Raises: as the layers do, ValueError, TypeError or IndexError that names the argument.
+    """
+    check_shape("inputs", inputs, ("T", "B"))
+    x = layers.embedding_forward(params, inputs)
+    hs, state, cache = unroll.forward(cell, params, x, state)
+    loss, dz = cross_entropy(layers.linear_forward(params, hs), targets)
+    grads, dhs = layers.linear_backward(params, hs, dz)
+    cell_grads, dx, _ = unroll.backward(cell, params, cache, dhs)
+    return loss, {**layers.embedding_backward(params, inputs, dx), **cell_grads, **grads}, state
+
+
+def evaluate(cell, params: dict, ids: np.ndarray, chunk: int = 1000) -> float:
+    """Mean cross-entropy, in nats, of a whole text read once from its beginning.
+
+    ids: (N,). Every symbol but the first is scored, each with all symbols before it as context;
+    the state is carried from chunk to chunk, so the chunk length does not change the result.
+    Raises: ValueError if the text has fewer than two symbols.
+    """
+    check_sizes(chunk=chunk)
+    check_shape("ids", ids, ("N",))
+    if len(ids) < 2:
+        raise ValueError(f"ids has {len(ids)} entry, too few to predict one from another")
+    total, state = 0.0, None
+    for start in range(0, len(ids) - 1, chunk):
+        stop = min(start + chunk, len(ids) - 1)
+        logits, state, _ = predict(cell, params, ids[start:stop, None], state)
+        loss, _ = cross_entropy(logits, ids[start + 1 : stop + 1, None])
+        total += loss * (stop - start)
+    return total / (len(ids) - 1)
+
+
+def sample(cell, params: dict, prompt: np.ndarray, n: int, rng, temperature: float = 1.0):
+    """Write on: draw n symbols, each fed back as the next input.
+
+    prompt: (N,) ids that are read first. Each symbol is drawn from softmax(z / temperature): below
+    1 the model plays safe, above 1 it takes risks; temperature 0 takes the likeliest symbol.
+    Returns (n,) ids, without the prompt.
+    Raises: ValueError for a negative or non-finite temperature, n < 1 or an empty prompt.
+    """
+    check_sizes(n=n)
+    check_shape("prompt", prompt, ("N",))
+    check_ids("prompt", prompt, params["E"].shape[0])
+    if not (np.isfinite(temperature) and temperature >= 0):
+        raise ValueError(f"temperature must be zero or a positive number, got {temperature!r}")
+    inputs, state, written = prompt[:, None], None, np.empty(n, dtype=np.int64)
+    for i in range(n):
+        logits, state, _ = predict(cell, params, inputs, state)
+        z = logits[-1, 0].astype(np.float64)
+        if temperature == 0:
+            written[i] = z.argmax()
+        else:
+            # Inverse of the distribution function: one uniform number picks the symbol.
+            cumulative = np.cumsum(softmax(z / temperature))
+            written[i] = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+        inputs = written[i : i + 1, None]
+    return written

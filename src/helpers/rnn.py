@@ -1,0 +1,217 @@
+"""The vanilla recurrent networks: Elman's cell, and Jordan's network.
+
+Shapes, here and in every module: T time steps, B batch, D input features, H hidden units,
+V vocabulary (number of classes). Time comes first: x is (T, B, D).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .activations import drelu, dsoftmax, dtanh, softmax
+from .checks import check_finite, check_floats, check_shape, check_sizes
+
+# --- The Elman cell -----------------------------------------------------------------------------
+
+
+def rnn_step(params: dict, x_t: np.ndarray, h_prev: np.ndarray) -> np.ndarray:
+    """One step, as on paper: h_t = tanh(x_t W_xh + h_{t−1} W_hh + b_h).
+
+    x_t: (B, D), h_prev: (B, H). Returns h_t: (B, H). For whole sequences `unroll.forward` gives
+    the same numbers faster.
+    Source: Elman (1990), with tanh where the paper has the logistic function.
+    """
+    return np.tanh(x_t @ params["W_xh"] + h_prev @ params["W_hh"] + params["b_h"])
+
+
+def rnn_forward(a, ah, prev, new):
+    """The gates of one step: h_t = tanh(a_t), where a_t = (x_t W_xh + b_h) + h_{t−1} W_hh.
+
+    a: (B, H), the input's part of a_t; ah: (B, H), the recurrent part. prev = (h_{t−1},) has done
+    its work in ah; new = (h_t,) is filled in place.
+    """
+    (h,) = new
+    np.add(a, ah, out=h)
+    np.tanh(h, out=h)
+
+
+def rnn_slopes(a, states):
+    """The local derivatives of all steps at once: ∂h_t/∂a_t = 1 − h_t², taken from the outputs.
+
+    states = (h,), h: (T+1, B, H). Returns the slopes (T, B, H), and () for nothing more.
+    """
+    h = states[0][1:]
+    slope = h * h
+    np.subtract(1, slope, out=slope)  # dtanh(h), without a second array of this size
+    return slope, ()
+
+
+def rnn_backward(dstate, da, extra):
+    """Back through the gates of one step: da_t = dh_t ⊙ (1 − h_t²).
+
+    dstate = (dh_t,). `da` (B, H) holds the slope and is multiplied in place.
+    Returns, for each state, what reaches its previous value on a path around W_hh: here none.
+    """
+    da *= dstate[0]
+    return (None,)
+
+
+class Cell(NamedTuple):
+    """A recurrent cell is data: how many gates and states it has, and three pure functions.
+
+    The cell owns the pointwise part; `unroll` owns time and every matrix product.
+    W_xh is (D, n_gates·H), W_hh (H, n_gates·H), b_h (n_gates·H,). States are a tuple, h first.
+    """
+
+    name: str
+    n_gates: int
+    n_states: int
+    forward: callable
+    slopes: callable
+    backward: callable
+
+
+RNN = Cell("rnn", 1, 1, rnn_forward, rnn_slopes, rnn_backward)
+
+
+# --- Two relatives of the Elman cell ------------------------------------------------------------
+
+
+def relu_forward(a, ah, prev, new):
+    """h_t = max(0, a_t): a slope of 1 where a unit is on, but nothing bounds the state."""
+    (h,) = new
+    np.add(a, ah, out=h)
+    np.maximum(h, 0, out=h)
+
+
+def relu_slopes(a, states):
+    """∂h_t/∂a_t = 1 where h_t > 0, else 0, for all steps at once."""
+    return drelu(states[0][1:]), ()
+
+
+RNN_RELU = Cell("rnn_relu", 1, 1, relu_forward, relu_slopes, rnn_backward)
+
+
+def leaky(alpha: float) -> Cell:
+    """A cell that moves only a part of the way: h_t = (1 − α) h_{t−1} + α tanh(a_t).
+
+    With α = 1 it is the RNN. With a small α a unit forgets slowly, with a time constant of about
+    1/α steps, and a gradient has a path of factors (1 − α) that no weight touches.
+    Raises: ValueError unless 0 < alpha ≤ 1.
+    Source: Jaeger et al. (2007), leaky-integrator units; Bengio et al. (2013).
+    """
+    if not 0 < alpha <= 1:
+        raise ValueError(f"alpha must lie in 0 < alpha ≤ 1, got {alpha!r}")
+
+    def forward(a, ah, prev, new):
+        a += ah
+        np.tanh(a, out=a)  # kept for the slopes
+        np.add(prev[0], alpha * (a - prev[0]), out=new[0])
+
+    def slopes(a, states):
+        return alpha * dtanh(a), ()
+
+    def backward(dstate, da, extra):
+        da *= dstate[0]
+        return ((1 - alpha) * dstate[0],)
+
+    return Cell(f"leaky({alpha})", 1, 1, forward, slopes, backward)
+
+
+# --- The Jordan network -------------------------------------------------------------------------
+
+
+class JordanCache(NamedTuple):
+    """What `jordan_backward` needs: inputs (T, B, D), states (T, B, H), outputs (T+1, B, V)."""
+
+    x: np.ndarray
+    h: np.ndarray
+    y: np.ndarray
+
+
+def init_jordan(D: int, H: int, V: int, rng, dtype=np.float32) -> dict:
+    """Parameters of a Jordan network, each uniform in ±1/√H; biases too.
+
+    W_xh (D, H), W_yh (V, H), b_h (H,), W_hy (H, V), b_y (V,).
+    Raises: ValueError if a size is not a positive integer.
+    """
+    check_sizes(D=D, H=H, V=V)
+    shapes = {"W_xh": (D, H), "W_yh": (V, H), "b_h": (H,), "W_hy": (H, V), "b_y": (V,)}
+    bound = 1 / np.sqrt(H)
+    return {name: rng.uniform(-bound, bound, s).astype(dtype) for name, s in shapes.items()}
+
+
+def _check_jordan(params, x, y0):
+    check_shape("params['W_xh']", params["W_xh"], ("D", "H"))
+    D, H = params["W_xh"].shape
+    check_shape("params['W_hy']", params["W_hy"], (H, "V"))
+    V = params["W_hy"].shape[1]
+    check_shape("params['W_yh']", params["W_yh"], (V, H))
+    check_shape("params['b_h']", params["b_h"], (H,))
+    check_shape("params['b_y']", params["b_y"], (V,))
+    check_shape("x", x, ("T", "B", D))
+    if y0 is not None:
+        check_shape("y0", y0, (x.shape[1], V))
+    check_floats(x=x, y0=y0, **params)
+    for name, array in {"x": x, **params}.items():
+        check_finite(name, array)
+    if y0 is not None:
+        check_finite("y0", y0)
+
+
+def jordan_forward(params: dict, x: np.ndarray, y0=None):
+    """Run a Jordan network: what comes back at the next step is the *output*, not the hidden layer.
+
+        h_t = tanh(x_t W_xh + y_{t−1} W_yh + b_h)
+        z_t = h_t W_hy + b_y,   y_t = softmax(z_t)
+
+    x: (T, B, D), y0: (B, V) or None for zeros. Returns logits z (T, B, V), the last y (B, V), and a
+    cache. All that the network remembers must pass through the V numbers of y.
+    Raises: ValueError for wrong shapes, mixed dtypes or non-finite input.
+    Source: Jordan (1986), without the decaying "state units" of the paper.
+    """
+    _check_jordan(params, x, y0)
+    T, B, D = x.shape
+    H, V = params["W_hy"].shape
+    y = np.zeros((T + 1, B, V), x.dtype)
+    if y0 is not None:
+        y[0] = y0
+    h = (x.reshape(T * B, D) @ params["W_xh"] + params["b_h"]).reshape(T, B, H)
+    z = np.empty((T, B, V), x.dtype)
+    for t in range(T):
+        h[t] = np.tanh(h[t] + y[t] @ params["W_yh"])
+        z[t] = h[t] @ params["W_hy"] + params["b_y"]
+        y[t + 1] = softmax(z[t])
+    return z, y[-1], JordanCache(x, h, y)
+
+
+def jordan_backward(params: dict, cache: JordanCache, dz: np.ndarray, dy_T=None):
+    """Back through time for `jordan_forward`.
+
+    dz: (T, B, V), gradient of each step's logits from the loss; dy_T: (B, V), gradient of the last
+    output, or None. Returns grads (keys as in params), dx (T, B, D), dy0 (B, V).
+    Raises: ValueError for wrong shapes or mixed dtypes.
+    """
+    x, h, y = cache
+    T, B, D = x.shape
+    H, V = params["W_hy"].shape
+    check_shape("dz", dz, (T, B, V))
+    if dy_T is not None:
+        check_shape("dy_T", dy_T, (B, V))
+    check_floats(x=x, dz=dz, dy_T=dy_T)
+    dz = dz.copy()
+    da = np.empty_like(h)
+    dy = np.zeros((B, V), x.dtype) if dy_T is None else dy_T
+    for t in reversed(range(T)):
+        dz[t] += dsoftmax(y[t + 1], dy)  # y_t also fed step t+1
+        da[t] = (dz[t] @ params["W_hy"].T) * dtanh(h[t])
+        dy = da[t] @ params["W_yh"].T
+    da, dz_flat = da.reshape(T * B, H), dz.reshape(T * B, V)
+    grads = {
+        "W_xh": x.reshape(T * B, D).T @ da,
+        "W_yh": y[:-1].reshape(T * B, V).T @ da,
+        "b_h": da.sum(axis=0),
+        "W_hy": h.reshape(T * B, H).T @ dz_flat,
+        "b_y": dz_flat.sum(axis=0),
+    }
+    return grads, (da @ params["W_xh"].T).reshape(T, B, D), dy

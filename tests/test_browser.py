@@ -1,0 +1,344 @@
+"""Every built page, loaded in a real browser: nothing from elsewhere, nothing broken, room for all.
+
+The tests need Chromium, Chrome or Edge. It is looked for in the usual places; the variable CHROMIUM
+names another one. Without a browser the tests are skipped, unless CHROMIUM is set.
+"""
+
+import functools
+import os
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
+PAGES = sorted(
+    path.relative_to(HTML).as_posix()
+    for path in HTML.rglob("*.html")
+    if "_static" not in path.parts and path != HTML / "index.html"  # a redirect to the first page
+)
+COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "C:/Program Files/Google/Chrome/Application/chrome.exe",
+    "C:/Program Files (x86)/Google/Chrome/Application/chrome.exe",
+    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
+)
+# Chromium asks its makers for updates and the like; the pages are what is tested here.
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+)
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+
+
+def find_browser() -> str | None:
+    if named := os.environ.get("CHROMIUM"):
+        return named
+    found = (shutil.which(command) for command in COMMANDS)
+    return next((p for p in (*found, *PLACES) if p and Path(p).exists()), None)
+
+
+pytestmark = [
+    pytest.mark.skipif(
+        not find_browser(),
+        reason="no browser: install chromium (Debian: apt install chromium) or set CHROMIUM to one",
+    ),
+    pytest.mark.skipif(not PAGES, reason="the book is not built: run `make book`"),
+]
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+class Visit(NamedTuple):
+    """What happened while a page was loaded, and what was measured on it."""
+
+    foreign: list  # addresses on other hosts
+    failed: list  # requests without an answer, or with an error for an answer
+    errors: list  # what the scripts complained about
+    formulas: int
+    formulas_without_output: int
+    formulas_in_error: list
+    images_missing: list
+    overflow_desktop: list
+    overflow_phone: list
+    dark: dict
+    accessibility: list
+
+
+# ---------- the site and the browser, one of each for all tests ----------
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    handler = functools.partial(Quiet, directory=str(HTML))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(QUIET))
+        yield browser.new_context(color_scheme="light")
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def visit(site, browser):
+    """visit(page) loads a page once and remembers what it saw."""
+    return functools.cache(functools.partial(load, site, browser))
+
+
+# ---------- one visit ----------
+
+WAIT_FOR_MATH = "() => window.MathJax?.startup?.promise?.then(() => true) ?? true"
+
+SETTLE = 400  # milliseconds, for colours to fade and for the theme to react to the new width
+
+LOAD_LAZY_IMAGES = """async () => {
+  for (const image of document.images) image.loading = 'eager';
+  await Promise.all([...document.images].map(i => i.decode().catch(() => null)));
+}"""
+
+# Elements that stick out to the right and do not lie in a box that scrolls by itself.
+OVERFLOW = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width + 1) return [];
+  const inScroller = e => {
+    for (let p = e.parentElement; p; p = p.parentElement)
+      if (p !== document.body && p !== document.documentElement
+          && getComputedStyle(p).overflowX !== 'visible') return true;
+    return false;
+  };
+  return ['page is ' + document.documentElement.scrollWidth + ' wide, window ' + width]
+    .concat([...document.querySelectorAll('body *')]
+      .filter(e => e.getBoundingClientRect().right > width + 1 && !inScroller(e))
+      .slice(0, 5).map(e => e.outerHTML.slice(0, 120)));
+}"""
+
+# MathJax writes a macro that it does not know in red.
+LOOK = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const formulas = all('.math').filter(e => !e.parentElement.closest('.math'));
+  return {
+    formulas: formulas.length,
+    formulas_without_output: formulas.filter(e => !e.querySelector('mjx-container')).length,
+    formulas_in_error: all('mjx-merror, [data-mjx-error], mtext[mathcolor=red]')
+      .map(e => e.dataset.mjxError ?? e.textContent),
+    images_missing: [...document.images].filter(i => !i.naturalWidth).map(i => i.src),
+  };
+}"""
+
+# Thousands of elements that say the same ten times over keep axe busy for many seconds. Formulas go
+# (they were looked at before), and of each colour of code one example stays.
+THIN_OUT = """() => {
+  document.querySelectorAll('mjx-container').forEach(e => e.remove());
+  const seen = new Set();
+  for (const e of document.querySelectorAll('.highlight pre span'))
+    if (seen.has(e.className)) e.replaceWith(e.textContent);
+    else seen.add(e.className);
+}"""
+
+GO_DARK = """() => {
+  document.documentElement.dataset.theme = 'dark';
+  document.documentElement.dataset.mode = 'dark';
+}"""
+
+LIGHTNESS = """() => {
+  const lightness = text => {
+    const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
+    return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
+  };
+  const figure = document.querySelector('article figure img, article .cell_output img');
+  return {
+    background: lightness(getComputedStyle(document.body).backgroundColor),
+    text: lightness(getComputedStyle(document.querySelector('main') ?? document.body).color),
+    figure: figure && getComputedStyle(figure).filter,
+  };
+}"""
+
+
+def new_tab(browser):
+    tab = browser.new_page()
+    tab.set_viewport_size(DESKTOP)
+    return tab
+
+
+def load(site: str, browser, page: str) -> Visit:
+    tab = new_tab(browser)
+    foreign, failed, errors = [], [], []
+    tab.on("request", lambda r: r.url.startswith((site, "data:", "blob:")) or foreign.append(r.url))
+    tab.on("requestfailed", lambda r: failed.append(f"{r.url}: {r.failure}"))
+    tab.on("response", lambda r: r.status < 400 or failed.append(f"{r.url}: {r.status}"))
+    tab.on("pageerror", lambda e: errors.append(str(e)))
+    tab.on("console", lambda m: m.type == "error" and errors.append(m.text))
+    try:
+        tab.goto(site + page, wait_until="load")
+        tab.wait_for_function(WAIT_FOR_MATH)
+        tab.evaluate(LOAD_LAZY_IMAGES)
+        seen = tab.evaluate(f"({LOOK})()")
+        overflow_desktop = tab.evaluate(OVERFLOW)
+        tab.set_viewport_size(PHONE)
+        tab.wait_for_timeout(SETTLE)
+        overflow_phone = tab.evaluate(OVERFLOW)
+        tab.evaluate(THIN_OUT)
+        accessibility = violations(tab)
+        tab.evaluate(GO_DARK)
+        tab.set_viewport_size(DESKTOP)
+        tab.wait_for_timeout(SETTLE)
+        return Visit(
+            **seen,
+            foreign=foreign,
+            failed=failed,
+            errors=errors,
+            overflow_desktop=overflow_desktop,
+            overflow_phone=overflow_phone,
+            dark=tab.evaluate(LIGHTNESS),
+            accessibility=accessibility + violations(tab),
+        )
+    finally:
+        tab.close()
+
+
+def violations(tab) -> list[str]:
+    """What axe-core finds against WCAG 2.1 A and AA, and against good practice."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"resultTypes": ["violations"], "preload": False}  # or it loads style sheets again
+    found = Axe().run(tab, options=options).response["violations"]
+    return [f"{v['id']}: {node['html'][:200]}" for v in found for node in v["nodes"]]
+
+
+# ---------- every page ----------
+
+
+@each_page
+def test_asks_no_other_host(visit, page):
+    assert visit(page).foreign == []
+
+
+@each_page
+def test_every_request_is_answered(visit, page):
+    assert visit(page).failed == []
+
+
+@each_page
+def test_scripts_report_no_error(visit, page):
+    assert visit(page).errors == []
+
+
+@each_page
+def test_mathematics_is_drawn(visit, page):
+    seen = visit(page)
+    assert seen.formulas_without_output == 0, f"{seen.formulas} formulas"
+    assert seen.formulas_in_error == []
+
+
+@each_page
+def test_images_are_there(visit, page):
+    assert visit(page).images_missing == []
+
+
+@each_page
+def test_fits_a_desktop(visit, page):
+    assert visit(page).overflow_desktop == []
+
+
+@each_page
+def test_fits_a_phone(visit, page):
+    assert visit(page).overflow_phone == []
+
+
+@each_page
+def test_is_dark_in_dark_mode(visit, page):
+    dark = visit(page).dark
+    assert dark["background"] < 0.15
+    assert dark["text"] > 0.6
+    assert dark["figure"] is None or "invert(0.93)" in dark["figure"]
+
+
+@each_page
+def test_is_accessible(visit, page):
+    assert visit(page).accessibility == []
+
+
+# ---------- the book as a whole ----------
+
+
+def test_some_page_has_mathematics(visit):
+    assert any(visit(page).formulas for page in PAGES)
+
+
+def test_address_of_the_book_leads_to_its_first_page(site, browser):
+    tab = new_tab(browser)
+    tab.goto(site)
+    tab.wait_for_url("**/book/index.html")
+    tab.close()
+
+
+def test_search_finds_a_word(site, browser):
+    tab = new_tab(browser)
+    tab.goto(site + "search.html?q=notation")
+    tab.wait_for_selector("#search-results li a", timeout=10_000)
+    links = tab.eval_on_selector_all("#search-results li a", "links => links.map(a => a.href)")
+    tab.close()
+    assert any("notation.html" in link for link in links)
+
+
+def test_theme_button_changes_the_theme(site, browser):
+    tab = new_tab(browser)
+    tab.goto(site + "book/index.html")
+    themes = set()
+    for _ in range(3):  # light, dark, as the system has it
+        tab.click("button.theme-switch-button:visible")
+        themes.add(tab.evaluate("document.documentElement.dataset.theme"))
+    tab.close()
+    assert themes == {"light", "dark"}
+
+
+# ---------- the measurements themselves ----------
+
+FAULTS = {
+    "foreign": '<script src="https://example.org/script.js"></script>',
+    "failed": '<script src="no-such-script.js"></script>',
+    "errors": "<script>noSuchFunction()</script>",
+    "formulas_without_output": r'<span class="math">\(\frac{x\)</span>',
+    "formulas_in_error": r'<span class="math">\(\nosuchmacro{x}\)</span>',
+    "images_missing": '<img src="no-such-image.png" alt="nothing">',
+    "overflow_desktop": '<div style="width: 1400px">wide</div>',
+    "overflow_phone": '<div style="width: 500px">less wide</div>',
+    "accessibility": '<p style="color: #aaa; background: #fff">faint</p>',
+}
+
+
+@pytest.fixture(scope="module")
+def visit_of_a_faulty_page(site, browser):
+    original = (HTML / "book" / "notation.html").read_text("utf-8")
+    faulty = original.replace("</section>", "".join(FAULTS.values()) + "</section>", 1)
+    route = f"{site}book/faulty.html"
+    browser.route(route, lambda r: r.fulfill(body=faulty, content_type="text/html"))
+    return load(site, browser, "book/faulty.html")
+
+
+@pytest.mark.parametrize("measure", FAULTS)
+def test_a_planted_fault_is_noticed(visit_of_a_faulty_page, measure):
+    assert getattr(visit_of_a_faulty_page, measure)

@@ -1,0 +1,41 @@
+"""Drawings: nothing is cut off, and the backward graph is the forward graph turned round."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import FancyArrowPatch
+
+from helpers import diagrams
+from helpers.plots import COLOURS
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def arrows(ax):
+    return [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+
+
+@pytest.mark.parametrize("draw", [diagrams.forward_and_backward, diagrams.one_step_backward])
+def test_everything_lies_on_the_canvas(draw):
+    ax = draw()
+    ax.figure.canvas.draw()
+    frame = ax.get_window_extent()
+    for artist in [*ax.texts, *ax.patches]:
+        extent = artist.get_window_extent()
+        assert frame.x0 <= extent.x0 and extent.x1 <= frame.x1, artist
+        assert frame.y0 <= extent.y0 and extent.y1 <= frame.y1, artist
+
+
+def test_backward_has_the_arrows_of_forward_in_the_colours_of_their_sources():
+    drawn = arrows(diagrams.forward_and_backward())
+    assert len(drawn) == 18
+    colours = [to_hex(patch.get_edgecolor()).upper() for patch in drawn]
+    assert colours.count(COLOURS["orange"]) == 3  # direct, one a step
+    assert colours.count(COLOURS["pink"]) == 3  # recurrent, the last one to the initial state

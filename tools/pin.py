@@ -1,0 +1,30 @@
+"""Resolve requirements.in into requirements.txt: exact versions for every system and Python.
+
+The CUDA libraries that torch asks for on Linux are left out. pip fetches them with a torch that
+needs them, and leaves them alone with a CPU build.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+HEADER = """\
+# Exact versions that the book is built and tested with: Linux, macOS, Windows, Python 3.11–3.13.
+# Written by `make requirements` from requirements.in. The CUDA libraries of torch are left to pip.
+"""
+CUDA = re.compile(r"^(nvidia|cuda|triton)\b")
+
+
+def compile_requirements() -> list[str]:
+    command = [
+        *(sys.executable, "-m", "uv", "pip", "compile", "requirements.in", "--quiet"),
+        *("--universal", "--python-version", "3.11", "--no-header", "--no-annotate"),
+    ]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+if __name__ == "__main__":
+    pins = [line for line in compile_requirements() if not CUDA.match(line)]
+    Path("requirements.txt").write_text(HEADER + "\n".join(pins) + "\n", encoding="utf-8")
+    print(f"requirements.txt: {len(pins)} packages")
