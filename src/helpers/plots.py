@@ -176,7 +176,8 @@ def gradient_flow(flow, ax=None, decades=4, bar=True):
     image = ax.pcolormesh(steps, steps, np.log10(np.maximum(share, 10.0**-decades)),
                           cmap=SEQUENTIAL, vmin=-decades, vmax=0)  # fmt: skip
     ax.grid(False)
-    ax.invert_yaxis()
+    if not ax.yaxis_inverted():  # it may be shared with another map
+        ax.invert_yaxis()
     ax.set(xlabel="state of step t", ylabel="answer of step s", aspect="equal")
     if bar:
         colours = ax.figure.colorbar(image, ax=ax, label="share of the row's largest", shrink=0.85)
