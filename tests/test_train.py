@@ -179,6 +179,18 @@ def test_non_finite_training_stops_with_a_message(loss, grad, max_norm):
     assert params["w"][0] == 0  # nothing was updated
 
 
+def test_overflow_before_the_loss_stops_with_the_same_message():
+    params = model()
+    batches = text.random_batches(ids(40, 1)[:, 0], 5, 2, RNG(0))
+
+    def overflowing(params, batch, state):
+        params["W_hy"][:] = np.nan
+        return step(params, batch, state)
+
+    with pytest.raises(FloatingPointError, match="stopped at update 0: .*non-finite.*smaller lr"):
+        train.train(overflowing, params, batches, 5, lr=1.0, progress=False)
+
+
 def test_bad_arguments():
     run = partial(train.train, step, model(), progress=False)
     with pytest.raises(ValueError, match="batches ran out after 1 of n_updates=2"):

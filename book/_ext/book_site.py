@@ -50,7 +50,7 @@ def drop_thebe(app: Sphinx, pagename, templatename, context, doctree) -> None:
 
 
 def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) -> None:
-    """Name the sidebar's fold-out buttons, let the keyboard reach tables that scroll, and so on."""
+    """Name the sidebar's fold-out buttons, let the keyboard reach what scrolls, and so on."""
     sidebar = context.get("generate_toctree_html")
 
     def named(*args, **kwargs):
@@ -63,8 +63,9 @@ def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) ->
     if sidebar:
         context["generate_toctree_html"] = named
     if "body" in context:
-        table = '<div class="pst-scrollable-table-container"'
-        body = context["body"].replace(table, table + ' tabindex="0"')
+        body = context["body"]
+        for scrolls in ('<div class="pst-scrollable-table-container"', "<figure"):
+            body = body.replace(scrolls, scrolls + ' tabindex="0"')
         # A list has items; docutils gives its citations a role that is no longer known.
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 

@@ -43,10 +43,14 @@ def check_floats(**arrays) -> np.dtype:
     return first
 
 
+class NonFiniteError(ValueError):
+    """NaN or infinity where numbers were expected; `train` knows it from other wrong arguments."""
+
+
 def check_finite(name: str, value: np.ndarray) -> None:
     """Raise if `value` holds NaN or infinity.
 
-    Raises: ValueError that says how many and where the first one is.
+    Raises: NonFiniteError, a ValueError, that says how many and where the first one is.
     """
     # One dot product reads every entry without a temporary array; NaN and infinity survive it.
     # Only a suspicious result (it may also overflow) pays for the exact test.
@@ -55,7 +59,7 @@ def check_finite(name: str, value: np.ndarray) -> None:
     bad = ~np.isfinite(value)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise ValueError(
+        raise NonFiniteError(
             f"{name} holds {int(bad.sum())} non-finite value(s); the first is "
             f"{value[first]} at index {first}"
         )

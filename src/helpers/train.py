@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_sizes
+from .checks import NonFiniteError, check_sizes
 from .optim import ADAM, Optimizer, clip_by_norm, global_norm
 
 
@@ -35,8 +35,8 @@ def train(
     to it again with the next batch, or None where batch.start says that a new stream begins.
     batches: an iterable of text.Batch or the like. lr: a number, or a function of the update's
     index (0 … n_updates − 1). max_norm: longest gradient allowed, see optim.clip_by_norm.
-    Raises: FloatingPointError if the loss or the gradient is not finite; ValueError if the batches
-    run out.
+    Raises: FloatingPointError if the loss, the gradient or a value on the way to them is not
+    finite; ValueError if the batches run out.
     """
     check_sizes(n_updates=n_updates)
     rate = lr if callable(lr) else lambda i: lr
@@ -47,16 +47,23 @@ def train(
         batch = next(batches, None)
         if batch is None:
             raise ValueError(f"batches ran out after {i} of n_updates={n_updates} updates")
-        loss, grads, state = step(params, batch, None if batch.start else state)
+        try:
+            loss, grads, state = step(params, batch, None if batch.start else state)
+        except NonFiniteError as error:  # the numbers overflowed before there was a loss
+            raise _stopped(i, error) from error
         norm = global_norm(grads) if max_norm is None else clip_by_norm(grads, max_norm)
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            raise FloatingPointError(
-                f"training stopped at update {i}: loss {loss}, gradient norm {norm}. "
-                "A smaller lr or a max_norm usually helps."
-            )
+            raise _stopped(i, f"loss {loss}, gradient norm {norm}")
         optimizer.update(params, grads, memory, rate(i))
         losses[i], norms[i], seconds[i] = loss, norm, time.perf_counter() - begin
     return History(losses, norms, seconds)
+
+
+def _stopped(i, why):
+    """The error that ends a training whose numbers are no longer finite."""
+    return FloatingPointError(
+        f"training stopped at update {i}: {why}. A smaller lr or a max_norm usually helps."
+    )
 
 
 def _counted(n, progress):
