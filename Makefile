@@ -30,7 +30,7 @@ test: _build/.book  ## ruff, unit tests, browser tests, and every notebook re-ru
 	$(SINGLE_THREAD) $(BIN)/python -m pytest --nbval --nbval-current-env -n $(WORKERS) --dist loadfile tests notebooks
 
 lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+	$(SINGLE_THREAD) $(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 serve: _build/.book  ## show the built pages at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
