@@ -4,6 +4,8 @@ A gradient check is only as good as its question. With a loss that sums all outp
 backward passes look right; so every output, at every step, gets its own random weight here.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from . import unroll
@@ -58,6 +60,37 @@ def compare(f, arrays: dict, gradients: dict, eps: float = 1e-6) -> dict:
     }
 
 
+class Problem(NamedTuple):
+    """A small random problem for a cell, in float64: what goes in, and what is asked of it.
+
+    params, x (T, B, D), initial state; and the cotangents R (T, B, H) of the outputs and S, a tuple
+    of (B, H), of the final state.
+    """
+
+    params: dict
+    x: np.ndarray
+    state: tuple
+    R: np.ndarray
+    S: tuple
+
+
+def random_problem(cell, T: int, B: int, D: int, H: int, seed: int) -> Problem:
+    """Parameters, inputs, initial state and cotangents for `cell`, all random.
+
+    Raises: ValueError if a size is not a positive integer.
+    """
+    check_sizes(T=T, B=B, D=D, H=H)
+    rng = np.random.default_rng(seed)
+
+    def states():
+        return tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
+
+    params = unroll.init_cell(cell, D, H, rng, np.float64)
+    return Problem(
+        params, rng.normal(size=(T, B, D)), states(), rng.normal(size=(T, B, H)), states()
+    )
+
+
 def check_cell(cell, T: int = 5, B: int = 2, D: int = 3, H: int = 4, seed: int = 0) -> dict:
     """Check every gradient of a cell: parameters, inputs, initial state. Name → relative error.
 
@@ -65,13 +98,7 @@ def check_cell(cell, T: int = 5, B: int = 2, D: int = 3, H: int = 4, seed: int =
     and the final state pull on the gradient in a direction of their own.
     Raises: ValueError if a size is not a positive integer.
     """
-    check_sizes(T=T, B=B, D=D, H=H)
-    rng = np.random.default_rng(seed)
-    params = unroll.init_cell(cell, D, H, rng, np.float64)
-    x = rng.normal(size=(T, B, D))
-    state = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
-    R = rng.normal(size=(T, B, H))
-    S = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
+    params, x, state, R, S = random_problem(cell, T, B, D, H, seed)
 
     def loss():
         hs, final, _ = unroll.forward(cell, params, x, state)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from . import unroll
-from .checks import check_sizes
+from .gradcheck import random_problem
 
 LAYERS = {"rnn": torch.nn.RNN, "rnn_relu": partial(torch.nn.RNN, nonlinearity="relu")}
 
@@ -41,14 +41,7 @@ def compare_cell(cell, T: int = 7, B: int = 3, D: int = 4, H: int = 5, seed: int
     state.
     Raises: ValueError if torch has no layer for this cell or a size is not a positive integer.
     """
-    check_sizes(T=T, B=B, D=D, H=H)
-    rng = np.random.default_rng(seed)
-    params = unroll.init_cell(cell, D, H, rng, np.float64)
-    x = rng.normal(size=(T, B, D))
-    state = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
-    R = rng.normal(size=(T, B, H))
-    S = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
-
+    params, x, state, R, S = random_problem(cell, T, B, D, H, seed)
     hs, final, cache = unroll.forward(cell, params, x, state)
     grads, dx, dstate = unroll.backward(cell, params, cache, R, S)
 
