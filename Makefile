@@ -41,6 +41,7 @@ bench: $(VENV)/.installed  ## time our cells against torch.nn (about a minute)
 notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
+	$(BIN)/python tools/cover.py
 
 requirements: $(VENV)/.installed  ## resolve requirements.in into requirements.txt again
 	$(BIN)/python -m pip install --quiet uv

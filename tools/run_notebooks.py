@@ -24,6 +24,7 @@ def run(path: Path) -> float:
         notebook,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # one output a stream, however the kernel happened to flush it
         timeout=600,
         resources={"metadata": {"path": str(path.parent)}},
     )

@@ -164,8 +164,8 @@ def gradient_flow(flow, ax=None, decades=4, bar=True):
     """Draw jacobians.gradient_flow as a map: a row per answer, a column per state that it reaches.
 
     flow: (T, T), NaN above the diagonal. Each row is divided by its largest entry; what is more
-    than `decades` powers of ten below it gets the darkest colour. Look for how far left of the
-    diagonal a row stays bright: so far back an answer is felt. Returns the axes.
+    than `decades` powers of ten below it gets the last colour. Look for how far left of the
+    diagonal a row stays strong: so far back an answer is felt. Returns the axes.
     """
     flow = np.asarray(flow, dtype=np.float64)
     if flow.ndim != 2 or flow.shape[0] != flow.shape[1]:
