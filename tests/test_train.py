@@ -91,6 +91,17 @@ def test_sampling_reads_the_prompt_and_feeds_back():
         read = np.append(read, expected)
 
 
+def test_sampling_feeds_its_own_symbols_back():
+    """A network without memory that answers i with i + 1 must count on from the prompt."""
+    params = {name: np.zeros_like(p) for name, p in model(D=5, H=5).items()}
+    params["E"] = 3 * np.eye(5)
+    params["W_xh"] = np.eye(5)
+    params["W_hy"] = 100 * np.roll(np.eye(5), 1, axis=1)
+    for temperature in (0, 1):
+        drawn = lm.sample(RNN, params, np.array([0, 2]), 6, RNG(0), temperature=temperature)
+        assert drawn.tolist() == [3, 4, 0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
