@@ -5,6 +5,7 @@ import pytest
 
 from helpers import jacobians, unroll
 from helpers.activations import dtanh
+from helpers.gradcheck import random_problem
 from helpers.rnn import RNN, RNN_RELU, Cell, leaky
 
 RNG = np.random.default_rng
@@ -34,10 +35,7 @@ CELLS = pytest.mark.parametrize(
 
 
 def run(cell, T=5, B=3, D=2, H=4, seed=0):
-    rng = RNG(seed)
-    params = unroll.init_cell(cell, D, H, rng, np.float64)
-    x = rng.normal(size=(T, B, D))
-    state = tuple(rng.normal(size=(B, H)) for _ in range(cell.n_states))
+    params, x, state, _, _ = random_problem(cell, T, B, D, H, seed)
     return params, x, state, unroll.forward(cell, params, x, state)[2]
 
 
