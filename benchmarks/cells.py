@@ -1,9 +1,10 @@
 """How fast is the teaching code? Forward + backward, beside torch.nn and a plain per-step loop.
 
-    python benchmarks/cells.py [--threads N] [--runs N]
+    python benchmarks/cells.py [--threads N] [--runs N] [cell ...]
 
-Every regime runs all three in turn, many times, in one process on the same threads; the table
-gives medians and ratios (below 1: ours is faster). float32, random gradient at every step.
+Every regime runs all candidates in turn, many times, in one process on the same threads; the table
+gives medians and ratios (below 1: ours is faster). float32, random gradient at every step. The
+plain loop is written for the RNN only.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import time
 ARGS = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 ARGS.add_argument("--threads", type=int, default=1, help="threads for NumPy's BLAS and for torch")
 ARGS.add_argument("--runs", type=int, default=21, help="interleaved runs per regime")
+ARGS.add_argument("cells", nargs="*", default=["rnn", "gru", "lstm"], help="which cells")
 
 REGIMES = [  # T, B, D, H
     (35, 32, 28, 32),
@@ -76,7 +78,10 @@ def candidates(cell, T, B, D, H):
         hs.backward(tdhs)
         return layer.weight_hh_l0.grad.numpy().T
 
-    return {"ours": ours, "torch": torch_nn, "per_step": lambda: per_step(params, x, dhs)[2]}
+    functions = {"ours": ours, "torch": torch_nn}
+    if cell.name == "rnn":
+        functions["per_step"] = lambda: per_step(params, x, dhs)[2]
+    return functions
 
 
 def measure(functions, runs):
@@ -101,6 +106,8 @@ def main():
     import numpy as np
     import torch
 
+    from helpers.gru import GRU
+    from helpers.lstm import LSTM
     from helpers.rnn import RNN
 
     torch.set_num_threads(args.threads)
@@ -110,7 +117,8 @@ def main():
     )
     print("| cell | T×B×D×H | ours, ms | torch.nn, ms | ours / torch.nn | per-step loop / ours |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
-    for cell in (RNN,):
+    mean = statistics.geometric_mean
+    for cell in [{"rnn": RNN, "gru": GRU, "lstm": LSTM}[name] for name in args.cells]:
         to_torch, to_loop = [], []
         for T, B, D, H in REGIMES:
             functions = candidates(cell, T, B, D, H)
@@ -119,14 +127,17 @@ def main():
                 np.testing.assert_allclose(result, results[0], rtol=2e-2, atol=2e-2)
             s = measure(functions, args.runs)
             to_torch.append(s["ours"] / s["torch"])
-            to_loop.append(s["per_step"] / s["ours"])
+            loop = ""
+            if "per_step" in s:
+                to_loop.append(s["per_step"] / s["ours"])
+                loop = f"{to_loop[-1]:.2f}"
             print(
                 f"| {cell.name} | {T}×{B}×{D}×{H} | {1e3 * s['ours']:.2f} | {1e3 * s['torch']:.2f} "
-                f"| {to_torch[-1]:.2f} | {to_loop[-1]:.2f} |",
+                f"| {to_torch[-1]:.2f} | {loop} |",
                 flush=True,
             )
-        mean = statistics.geometric_mean
-        print(f"| {cell.name} | geometric mean | | | {mean(to_torch):.2f} | {mean(to_loop):.2f} |")
+        loop = f"{mean(to_loop):.2f}" if to_loop else ""
+        print(f"| {cell.name} | geometric mean | | | {mean(to_torch):.2f} | {loop} |", flush=True)
 
 
 if __name__ == "__main__":

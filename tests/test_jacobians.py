@@ -6,6 +6,8 @@ import pytest
 from helpers import jacobians, unroll
 from helpers.activations import dtanh
 from helpers.gradcheck import random_problem
+from helpers.gru import GRU, GRU_CHO
+from helpers.lstm import LSTM, PEEPHOLE
 from helpers.rnn import RNN, RNN_RELU, Cell, leaky
 
 RNG = np.random.default_rng
@@ -14,7 +16,7 @@ RNG = np.random.default_rng
 def _two_forward(a, ah, prev, new):
     a += ah
     np.tanh(a, out=a)
-    new[1][:] = 0.9 * prev[1] + 0.3 * a  # a sum that runs through time
+    new[1][:] = 0.9 * prev[1] + 0.3 * a[0]  # a sum that runs through time
     new[0][:] = np.tanh(new[1])
 
 
@@ -28,9 +30,11 @@ def _two_backward(dstate, da, extra):
     return None, 0.9 * dc
 
 
-TWO_STATES = Cell("two", 1, 2, _two_forward, _two_slopes, _two_backward)
+TWO_STATES = Cell("two", "a", 2, _two_forward, _two_slopes, _two_backward)
 CELLS = pytest.mark.parametrize(
-    "cell", [RNN, RNN_RELU, leaky(0.3), TWO_STATES], ids=lambda cell: cell.name
+    "cell",
+    [RNN, RNN_RELU, leaky(0.3), TWO_STATES, LSTM, PEEPHOLE, GRU, GRU_CHO],
+    ids=lambda cell: cell.name,
 )
 
 

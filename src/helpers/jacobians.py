@@ -23,19 +23,21 @@ def step_jacobians(cell, params: dict, cache) -> np.ndarray:
     Raises: ValueError if params and cache do not fit.
     """
     _, a, states = cache
-    T, B, kH = a.shape
-    H = states[0].shape[-1]
-    check_shape("params['W_hh']", params["W_hh"], (H, kH))
+    _, T, B, H = a.shape
+    kr, n = cell.n_recurrent, cell.n_states * H
+    check_shape("params['W_hh']", params["W_hh"], (H, kr * H))
     check_floats(W_hh=params["W_hh"], cache=a)
-    n = cell.n_states * H
-    slopes, extra = cell.slopes(a, states)
+    own = [params[name] for name in cell.own]
+    slopes, extra = cell.slopes(a, states, *own)
+    W_hh_T = params["W_hh"].T.reshape(kr, H, H)
     J = np.empty((T, B, n, n), a.dtype)
     for t, b in np.ndindex(T, B):
         # n gradients at once: row i asks for the gradient of number i of the state.
         rows = np.split(np.eye(n, dtype=a.dtype), cell.n_states, axis=1)
-        da = np.tile(slopes[t, b], (n, 1))
-        around, *others = cell.backward(tuple(rows), da, [e[t, b] for e in extra])
-        dh = da @ params["W_hh"].T
+        da = np.repeat(slopes[:, t, b, None], n, axis=1)  # (k, n, H)
+        here = [np.tile(e[t, b], (n, 1)) for e in extra]
+        around, *others = cell.backward(tuple(rows), da, here, *own)
+        dh = (da[:kr] @ W_hh_T).sum(axis=0)
         J[t, b] = np.hstack([dh if around is None else dh + around, *others])
     return J
 

@@ -7,7 +7,7 @@ Shapes: T time steps, B batch, V vocabulary, D embedding size, H hidden units. I
 
 import numpy as np
 
-from . import layers, unroll
+from . import layers, sequence_model
 from .activations import softmax
 from .checks import check_ids, check_shape, check_sizes
 from .losses import cross_entropy
@@ -18,35 +18,38 @@ def init_language_model(cell, V: int, D: int, H: int, rng, dtype=np.float32) -> 
 
     Raises: ValueError if a size is not a positive integer.
     """
-    return {
-        **layers.init_embedding(V, D, rng, dtype),
-        **unroll.init_cell(cell, D, H, rng, dtype),
-        **layers.init_linear(H, V, rng, dtype),
-    }
+    embedding = layers.init_embedding(V, D, rng, dtype)
+    return {**embedding, **sequence_model.init_sequence_model(cell, D, H, V, rng, dtype)}
 
 
 def predict(cell, params: dict, inputs: np.ndarray, state=None):
     """Logits z (T, B, V) for the symbol after each input, the final state, and hs (T, B, H)."""
     check_shape("inputs", inputs, ("T", "B"))
-    x = layers.embedding_forward(params, inputs)
-    hs, state, _ = unroll.forward(cell, params, x, state)
-    return layers.linear_forward(params, hs), state, hs
+    return sequence_model.predict(cell, params, layers.embedding_forward(params, inputs), state)
 
 
-def loss_and_grads(cell, params: dict, inputs: np.ndarray, targets: np.ndarray, state=None):
+def loss_and_grads(
+    cell,
+    params: dict,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    state=None,
+    mask=None,
+    truncate=None,
+):
     """Cross-entropy of the targets in nats, its gradient for every parameter, the final state.
 
-    inputs, targets: (T, B) ids; state: tuple or None. The gradient stops at the initial state:
-    carried over chunks, this is truncated backpropagation through time.
+    inputs, targets: (T, B) ids; state: tuple or None; mask: (T, B), False where nothing is scored.
+    The gradient stops at the initial state: carried over chunks, this is truncated backpropagation
+    through time; `truncate` cuts it inside the chunk, too.
     Raises: as the layers do, ValueError, TypeError or IndexError that names the argument.
     """
     check_shape("inputs", inputs, ("T", "B"))
     x = layers.embedding_forward(params, inputs)
-    hs, state, cache = unroll.forward(cell, params, x, state)
-    loss, dz = cross_entropy(layers.linear_forward(params, hs), targets)
-    grads, dhs = layers.linear_backward(params, hs, dz)
-    cell_grads, dx, _ = unroll.backward(cell, params, cache, dhs)
-    return loss, {**layers.embedding_backward(params, inputs, dx), **cell_grads, **grads}, state
+    loss, grads, state, dx = sequence_model.loss_and_grads(
+        cell, params, x, lambda z: cross_entropy(z, targets, mask), state, truncate
+    )
+    return loss, {**layers.embedding_backward(params, inputs, dx), **grads}, state
 
 
 def evaluate(cell, params: dict, ids: np.ndarray, chunk: int = 1000) -> float:

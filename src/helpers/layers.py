@@ -102,3 +102,16 @@ def linear_backward(params: dict, h: np.ndarray, dz: np.ndarray):
     flat = dz.reshape(-1, V)
     grads = {"W_hy": h.reshape(-1, H).T @ flat, "b_y": flat.sum(axis=0)}
     return grads, dz @ params["W_hy"].T
+
+
+def dropout_mask(shape: tuple, p: float, rng, dtype=np.float32) -> np.ndarray:
+    """Dropout: 0 with probability p, else 1/(1 − p), so that the mean of what passes is kept.
+
+    shape (T, B, n) draws anew at every step; (1, B, n), broadcast over time, drops the same units
+    at all steps of a sequence (variational dropout). For testing, leave the mask out.
+    Raises: ValueError unless 0 ≤ p < 1.
+    Source: Srivastava et al. (2014); one mask for all steps: Gal & Ghahramani (2016).
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"p must lie in 0 ≤ p < 1, got {p!r}")
+    return ((rng.random(shape) >= p) / (1 - p)).astype(dtype)

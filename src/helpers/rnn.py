@@ -27,29 +27,27 @@ def rnn_step(params: dict, x_t: np.ndarray, h_prev: np.ndarray) -> np.ndarray:
 def rnn_forward(a, ah, prev, new):
     """The gates of one step: h_t = tanh(a_t), where a_t = (x_t W_xh + b_h) + h_{t−1} W_hh.
 
-    a: (B, H), the input's part of a_t; ah: (B, H), the recurrent part. prev = (h_{t−1},) has done
-    its work in ah; new = (h_t,) is filled in place.
+    a: (1, B, H), the input's part of a_t, one block per gate; ah: (1, B, H), the recurrent part.
+    prev = (h_{t−1},) has done its work in ah; new = (h_t,) is filled in place.
     """
     (h,) = new
-    np.add(a, ah, out=h)
+    np.add(a[0], ah[0], out=h)
     np.tanh(h, out=h)
 
 
 def rnn_slopes(a, states):
     """The local derivatives of all steps at once: ∂h_t/∂a_t = 1 − h_t², taken from the outputs.
 
-    states = (h,), h: (T+1, B, H). Returns the slopes (T, B, H), and () for nothing more.
+    states = (h,), h: (T+1, B, H). Returns the slopes (1, T, B, H), and () for nothing more.
     """
     h = states[0][1:]
-    slope = h * h
-    np.subtract(1, slope, out=slope)  # dtanh(h), without a second array of this size
-    return slope, ()
+    return dtanh(h, out=np.empty_like(h))[None], ()
 
 
 def rnn_backward(dstate, da, extra):
     """Back through the gates of one step: da_t = dh_t ⊙ (1 − h_t²).
 
-    dstate = (dh_t,). `da` (B, H) holds the slope and is multiplied in place.
+    dstate = (dh_t,). `da` (1, B, H) holds the slope and is multiplied in place.
     Returns, for each state, what reaches its previous value on a path around W_hh: here none.
     """
     da *= dstate[0]
@@ -57,21 +55,50 @@ def rnn_backward(dstate, da, extra):
 
 
 class Cell(NamedTuple):
-    """A recurrent cell is data: how many gates and states it has, and three pure functions.
+    """A recurrent cell is data: the letters of its gates, the number of states, pure functions.
 
-    The cell owns the pointwise part; `unroll` owns time and every matrix product.
-    W_xh is (D, n_gates·H), W_hh (H, n_gates·H), b_h (n_gates·H,). States are a tuple, h first.
+    The cell owns the pointwise part; `unroll` owns time and the matrix products. With k gates,
+    W_xh is (D, kH), W_hh (H, kH) and b_h (kH,), gate after gate. States are a tuple, h first.
+
+        forward(a, ah, prev, new, *own)     one step, into `new`; a (k, B, H) may be overwritten
+        slopes(a, states, *own)             all local derivatives at once: (k, T, B, H), and a
+                                            tuple of what else `backward` needs, each (T, B, H)
+        backward(dstate, da, extra, *own)   one step back: turns slopes into da, in place
+
+    The rest is for cells that are less plain. n_kept: more blocks of `a`, for what forward wants to
+    keep. own: names of parameters that only this cell has, (H, H) where the name begins with W, or
+    (H,). finish(da, states, extra): called when da (k, T·B, H) is complete; returns the gradients
+    of `own`, and changes da where x_t and h_{t−1} do not get the same. gates_of_h: how many gates,
+    the first ones, see h_{t−1} W_hh, where not all do.
     """
 
     name: str
-    n_gates: int
+    gates: str
     n_states: int
     forward: callable
     slopes: callable
     backward: callable
+    n_kept: int = 0
+    own: tuple = ()
+    finish: callable = None
+    gates_of_h: int | None = None
+
+    @property
+    def n_gates(self) -> int:
+        """k: W_xh is k blocks wide."""
+        return len(self.gates)
+
+    @property
+    def n_recurrent(self) -> int:
+        """Blocks in W_hh: k, unless gates_of_h says otherwise."""
+        return self.n_gates if self.gates_of_h is None else self.gates_of_h
+
+    def own_shapes(self, H: int) -> dict:
+        """Name → shape of the parameters in `own`."""
+        return {name: (H, H) if name.startswith("W") else (H,) for name in self.own}
 
 
-RNN = Cell("rnn", 1, 1, rnn_forward, rnn_slopes, rnn_backward)
+RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward)
 
 
 # --- Two relatives of the Elman cell ------------------------------------------------------------
@@ -80,16 +107,16 @@ RNN = Cell("rnn", 1, 1, rnn_forward, rnn_slopes, rnn_backward)
 def relu_forward(a, ah, prev, new):
     """h_t = max(0, a_t): a slope of 1 where a unit is on, but nothing bounds the state."""
     (h,) = new
-    np.add(a, ah, out=h)
+    np.add(a[0], ah[0], out=h)
     np.maximum(h, 0, out=h)
 
 
 def relu_slopes(a, states):
     """∂h_t/∂a_t = 1 where h_t > 0, else 0, for all steps at once."""
-    return drelu(states[0][1:]), ()
+    return drelu(states[0][1:])[None], ()
 
 
-RNN_RELU = Cell("rnn_relu", 1, 1, relu_forward, relu_slopes, rnn_backward)
+RNN_RELU = Cell("rnn_relu", "h", 1, relu_forward, relu_slopes, rnn_backward)
 
 
 def leaky(alpha: float) -> Cell:
@@ -106,7 +133,7 @@ def leaky(alpha: float) -> Cell:
     def forward(a, ah, prev, new):
         a += ah
         np.tanh(a, out=a)  # kept for the slopes
-        np.add(prev[0], alpha * (a - prev[0]), out=new[0])
+        np.add(prev[0], alpha * (a[0] - prev[0]), out=new[0])
 
     def slopes(a, states):
         return alpha * dtanh(a), ()
@@ -115,7 +142,7 @@ def leaky(alpha: float) -> Cell:
         da *= dstate[0]
         return ((1 - alpha) * dstate[0],)
 
-    return Cell(f"leaky({alpha})", 1, 1, forward, slopes, backward)
+    return Cell(f"leaky({alpha})", "h", 1, forward, slopes, backward)
 
 
 # --- The Jordan network -------------------------------------------------------------------------

@@ -12,25 +12,42 @@ import torch
 from . import unroll
 from .gradcheck import random_problem
 
-LAYERS = {"rnn": torch.nn.RNN, "rnn_relu": partial(torch.nn.RNN, nonlinearity="relu")}
+LAYERS = {
+    "rnn": torch.nn.RNN,
+    "rnn_relu": partial(torch.nn.RNN, nonlinearity="relu"),
+    "lstm": torch.nn.LSTM,
+    "gru": torch.nn.GRU,
+}
+PAIRS = {"W_xh": "weight_ih", "W_hh": "weight_hh", "b_h": "bias_ih"}
 
 
 def to_torch(cell, params: dict) -> torch.nn.Module:
-    """A torch.nn layer with our weights: parity is a transpose.
+    """A torch.nn layer, or stack of layers, with our weights: parity is a transpose.
 
-    torch keeps weight_ih (kH, D), the transpose of W_xh, and two biases per gate that are only ever
-    added; ours goes into the first and the second is zero.
+    torch keeps weight_ih (kH, D), the transpose of W_xh, and two biases per gate. They are only
+    ever added, so ours goes into the first and the second is zero: but for the GRU, whose second
+    bias of n stands inside the reset and is our b_n.
     Raises: ValueError if torch has no layer for this cell.
     """
     if cell.name not in LAYERS:
         raise ValueError(f"torch.nn has no layer for cell {cell.name!r}; known: {sorted(LAYERS)}")
-    D, H = params["W_xh"].shape[0], params["W_hh"].shape[0]
-    layer = LAYERS[cell.name](D, H, dtype=torch.from_numpy(params["W_xh"]).dtype)
+    if "W_xh" in params:  # one layer is a stack of one
+        params = {f"{name}_l0": array for name, array in params.items()}
+    D, H = len(params["W_xh_l0"]), len(params["W_hh_l0"])
+    suffixes = [name.removeprefix("W_hh") for name in params if name.startswith("W_hh_l")]
+    both = any(suffix.endswith("_reverse") for suffix in suffixes)
+    layer = LAYERS[cell.name](
+        D, H, num_layers=len(suffixes) // (1 + both), bidirectional=both,
+        dtype=torch.from_numpy(params["W_xh_l0"]).dtype,
+    )  # fmt: skip
     with torch.no_grad():
-        layer.weight_ih_l0.copy_(torch.from_numpy(params["W_xh"].T))
-        layer.weight_hh_l0.copy_(torch.from_numpy(params["W_hh"].T))
-        layer.bias_ih_l0.copy_(torch.from_numpy(params["b_h"]))
-        layer.bias_hh_l0.zero_()
+        for suffix in suffixes:
+            theirs = {name: getattr(layer, name + suffix) for name in (*PAIRS.values(), "bias_hh")}
+            for ours, name in PAIRS.items():
+                theirs[name].copy_(torch.from_numpy(params[ours + suffix].T))
+            theirs["bias_hh"].zero_()
+            if "b_n" + suffix in params:
+                theirs["bias_hh"][-H:] = torch.from_numpy(params["b_n" + suffix])
     return layer
 
 
@@ -62,6 +79,8 @@ def compare_cell(cell, T: int = 7, B: int = 3, D: int = 4, H: int = 5, seed: int
         "dW_hh": (grads["W_hh"], layer.weight_hh_l0.grad.T),
         "db_h": (grads["b_h"], layer.bias_ih_l0.grad),
     }
+    if "b_n" in params:
+        pairs["db_n"] = (grads["b_n"], layer.bias_hh_l0.grad[-len(params["b_n"]) :])
     for i in range(cell.n_states):
         pairs[f"state[{i}]"] = (final[i], tfinal[i][0])
         pairs[f"dstate[{i}]"] = (dstate[i], tstate[i].grad[0])

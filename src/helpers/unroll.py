@@ -1,22 +1,23 @@
-"""Any cell, run over time and back through time.
+"""Any cell, run over time and back through time; sequences of unequal length; stacks of layers.
 
 The plan that makes it fast is worth learning: *whatever does not depend on h_{t−1} is done for all
 steps in one matrix product.* Before the loop: the input's part of every pre-activation. After the
 loop: every weight gradient. Inside the loop only h W_hh and the cell's own gates remain.
 
-Shapes: T time steps, B batch, D input features, H hidden units, k gates. x: (T, B, D).
+Shapes: T time steps, B batch, D input features, H hidden units, k gates. x: (T, B, D). What belongs
+to a gate lies together in memory: gate values over time are (k, T, B, H).
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_finite, check_floats, check_shape, check_sizes
+from .checks import check_finite, check_floats, check_ids, check_shape, check_sizes
 from .rnn import Cell
 
 
 class Cache(NamedTuple):
-    """What `backward` needs: inputs, gate values (T, B, kH), each state over time (T+1, B, H)."""
+    """What `backward` needs: inputs, gate values (k, T, B, H), each state over time (T+1, B, H)."""
 
     x: np.ndarray
     a: np.ndarray
@@ -26,12 +27,13 @@ class Cache(NamedTuple):
 def init_cell(cell: Cell, D: int, H: int, rng, dtype=np.float32) -> dict:
     """Parameters of one recurrent layer, uniform in ±1/√H as torch.nn does.
 
-    W_xh (D, kH), W_hh (H, kH), b_h (kH,), with k = cell.n_gates.
+    W_xh (D, kH), W_hh (H, kH), b_h (kH,), with k = cell.n_gates; then what the cell has of its own.
     Raises: ValueError if a size is not a positive integer.
     """
     check_sizes(D=D, H=H)
     k, bound = cell.n_gates, 1 / np.sqrt(H)
-    shapes = {"W_xh": (D, k * H), "W_hh": (H, k * H), "b_h": (k * H,)}
+    shapes = {"W_xh": (D, k * H), "W_hh": (H, cell.n_recurrent * H), "b_h": (k * H,)}
+    shapes |= cell.own_shapes(H)
     return {name: rng.uniform(-bound, bound, s).astype(dtype) for name, s in shapes.items()}
 
 
@@ -40,6 +42,16 @@ def zero_state(cell: Cell, params: dict, B: int) -> tuple:
     check_sizes(B=B)
     W_hh = params["W_hh"]
     return tuple(np.zeros((B, W_hh.shape[0]), W_hh.dtype) for _ in range(cell.n_states))
+
+
+def by_gate(W: np.ndarray, H: int) -> np.ndarray:
+    """The blocks that stand side by side in W (n, kH), one after another: (k, n, H)."""
+    return np.ascontiguousarray(W.reshape(len(W), -1, H).swapaxes(0, 1))
+
+
+def side_by_side(blocks: np.ndarray) -> np.ndarray:
+    """The inverse of by_gate: (k, n, H) → (n, kH)."""
+    return blocks.swapaxes(0, 1).reshape(blocks.shape[1], -1)
 
 
 def _check_tuple(name, value, cell, B, H):
@@ -57,11 +69,13 @@ def _check_forward(cell, params, x, state):
     k = cell.n_gates
     check_shape("params['W_hh']", params["W_hh"], ("H", "kH"))
     H = params["W_hh"].shape[0]
-    check_shape("params['W_hh']", params["W_hh"], (H, k * H))
+    check_shape("params['W_hh']", params["W_hh"], (H, cell.n_recurrent * H))
     check_shape("params['W_xh']", params["W_xh"], ("D", k * H))
     check_shape("params['b_h']", params["b_h"], (k * H,))
+    for name, shape in cell.own_shapes(H).items():
+        check_shape(f"params['{name}']", params[name], shape)
     check_shape("x", x, ("T", "B", params["W_xh"].shape[0]))
-    weights = {name: params[name] for name in ("W_xh", "W_hh", "b_h")}
+    weights = {name: params[name] for name in ("W_xh", "W_hh", "b_h", *cell.own)}
     if state is not None:
         _check_tuple("state", state, cell, x.shape[1], H)
     check_floats(x=x, **weights, **{f"state[{i}]": s for i, s in enumerate(state or ())})
@@ -78,18 +92,21 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     """
     _check_forward(cell, params, x, state)
     T, B, D = x.shape
-    H, kH = params["W_hh"].shape
+    H, k = len(params["W_hh"]), cell.n_gates
+    own = [params[name] for name in cell.own]  # only some cells have parameters of their own
     # No step of the input's part depends on the step before: one product serves all T.
-    a = (x.reshape(T * B, D) @ params["W_xh"]).reshape(T, B, kH)
-    a += params["b_h"]
+    a = np.empty((k + cell.n_kept, T, B, H), x.dtype)
+    np.matmul(x.reshape(T * B, D), by_gate(params["W_xh"], H), out=a[:k].reshape(k, T * B, H))
+    a[:k] += params["b_h"].reshape(k, 1, 1, H)
     states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in range(cell.n_states))
     for array, start in zip(states, state or zero_state(cell, params, B)):
         array[0] = start
-    ah = np.empty((B, kH), x.dtype)
+    W_hh = by_gate(params["W_hh"], H)
+    ah = np.empty((len(W_hh), B, H), x.dtype)
     before, after = zip(*(s[:-1] for s in states)), zip(*(s[1:] for s in states))
-    for a_t, prev, new in zip(a, before, after):
-        np.dot(prev[0], params["W_hh"], out=ah)
-        cell.forward(a_t, ah, prev, new)
+    for a_t, prev, new in zip(a.swapaxes(0, 1), before, after):
+        np.matmul(prev[0], W_hh, out=ah)
+        cell.forward(a_t, ah, prev, new, *own)
     return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a, states)
 
 
@@ -104,14 +121,15 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
 
     truncate: if given, the gradient is cut at every border between chunks of so many steps, while
     the states were carried across: truncated BPTT, as if each chunk had been unrolled alone.
-    Returns grads (keys W_xh, W_hh, b_h), dx (T, B, D), and the gradient of the initial state.
+    Returns grads (keys as in params), dx (T, B, D), and the gradient of the initial state.
     Raises: ValueError for wrong shapes or mixed dtypes, if both gradients are None, or if truncate
     is not a positive integer.
     Source: Werbos (1990); truncation: Williams & Peng (1990).
     """
     x, a, states = cache
     T, B, D = x.shape
-    H, kH = params["W_hh"].shape
+    H, k, kr = len(params["W_hh"]), cell.n_gates, cell.n_recurrent
+    own = [params[name] for name in cell.own]
     if dhs is None and dstate is None:
         raise ValueError("backward needs dhs, dstate or both: with neither there is no gradient")
     if dhs is not None:
@@ -124,23 +142,227 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
     dh, *others = (d.copy() for d in dstate or zero_state(cell, params, B))
 
     # All local derivatives in one go; the loop turns each of them into da_t, in place.
-    da, extra = cell.slopes(a, states)
-    W_hh_T = np.ascontiguousarray(params["W_hh"].T)
+    da, extra = cell.slopes(a, states, *own)
+    W_hh_T = np.ascontiguousarray(params["W_hh"].T).reshape(kr, H, H)
+    parts = np.empty((kr, B, H), x.dtype)  # what comes back through each gate
     for t in reversed(range(T)):
         if dhs is not None:
             dh += dhs[t]
-        around, *others = cell.backward((dh, *others), da[t], [e[t] for e in extra])
-        np.dot(da[t], W_hh_T, out=dh)
+        around, *others = cell.backward((dh, *others), da[:, t], [e[t] for e in extra], *own)
+        np.matmul(da[:kr, t], W_hh_T, out=parts)
+        np.add.reduce(parts, axis=0, out=dh)
         if around is not None:  # a path from h_t to h_{t−1} that does not pass W_hh
             dh += around
         if truncate and t % truncate == 0 and t > 0:
             dh, *others = zero_state(cell, params, B)
 
     # A shared weight collects a gradient from every step; the sum over steps is one product.
-    da, h_prev = da.reshape(T * B, kH), states[0][:-1].reshape(T * B, H)
+    da, h_prev = da.reshape(k, T * B, H), states[0][:-1].reshape(T * B, H)
+    dW_hh = side_by_side(h_prev.T @ da[:kr])
+    own_grads = cell.finish(da, states, extra) if cell.finish else {}
     grads = {
-        "W_xh": x.reshape(T * B, D).T @ da,
-        "W_hh": h_prev.T @ da,
-        "b_h": da.sum(axis=0),
+        "W_xh": side_by_side(x.reshape(T * B, D).T @ da),
+        "W_hh": dW_hh,
+        "b_h": (np.ones(T * B, x.dtype) @ da).reshape(-1),  # a sum over all steps, as a product
+        **own_grads,
     }
-    return grads, (da @ params["W_xh"].T).reshape(T, B, D), (dh, *others)
+    W_xh_T = np.ascontiguousarray(params["W_xh"].T).reshape(k, H, D)
+    dx = np.add.reduce(da @ W_xh_T, axis=0).reshape(T, B, D)
+    return grads, dx, (dh, *others)
+
+
+# --- Sequences of unequal length ----------------------------------------------------------------
+
+
+class PackedCache(NamedTuple):
+    """What `packed_backward` needs: the shape of x; per stretch (start, stop, columns, cache)."""
+
+    shape: tuple
+    stretches: list
+
+
+def _check_lengths(lengths, T, B):
+    check_shape("lengths", lengths, (B,))
+    check_ids("lengths", lengths, T + 1)
+    if lengths.min() < 1:
+        raise ValueError(f"lengths must lie in 1 … {T}, got {int(lengths.min())}")
+
+
+def packed_forward(cell: Cell, params: dict, x: np.ndarray, lengths: np.ndarray, state=None):
+    """Read a padded batch: of sequence b only x[:lengths[b], b]. Padding is never read.
+
+    With the longest sequence first, the batch gets narrower wherever one ends: so it is read in
+    stretches, each with `forward`, each from the states that the last one left.
+    x: (T, B, D), lengths: (B,) in 1 … T. Returns hs (T, B, H), zero behind a sequence's end; the
+    final state, that of each sequence's own last step; and a cache for `packed_backward`.
+    Raises: as `forward`; ValueError or TypeError for lengths that are not integers in 1 … T.
+    """
+    _check_forward(cell, params, x, state)
+    T, B, _ = x.shape
+    _check_lengths(lengths, T, B)
+    final = tuple(s.copy() for s in state or zero_state(cell, params, B))
+    hs = np.zeros((T, B, len(params["W_hh"])), x.dtype)
+    order = np.argsort(-lengths, kind="stable")
+    start, stretches = 0, []
+    for stop in np.unique(lengths):
+        columns = order[: np.count_nonzero(lengths >= stop)]
+        here, state = (slice(start, stop), columns), tuple(s[columns] for s in final)
+        hs[here], state, cache = forward(cell, params, x[here], state)
+        for whole, part in zip(final, state):
+            whole[columns] = part
+        stretches.append((start, stop, columns, cache))
+        start = stop
+    return hs, final, PackedCache(x.shape, stretches)
+
+
+def packed_backward(cell: Cell, params: dict, cache: PackedCache, dhs=None, dstate=None):
+    """Back through `packed_forward`, stretch by stretch: the batch widens where a sequence ended.
+
+    dhs: (T, B, H), read only where there is no padding; dstate: tuple of (B, H), gradient of each
+    sequence's own last state. Returns as `backward`; dx is zero in the padding.
+    Raises: as `backward`.
+    """
+    T, B, _ = cache.shape
+    H = len(params["W_hh"])
+    if dhs is None and dstate is None:
+        raise ValueError("backward needs dhs, dstate or both: with neither there is no gradient")
+    if dhs is not None:
+        check_shape("dhs", dhs, (T, B, H))
+    if dstate is not None:
+        _check_tuple("dstate", dstate, cell, B, H)
+    waiting = tuple(d.copy() for d in dstate or zero_state(cell, params, B))
+    dx = np.zeros(cache.shape, params["W_hh"].dtype)
+    grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h", *cell.own)}
+    for start, stop, columns, stretch in reversed(cache.stretches):
+        here, part = (slice(start, stop), columns), tuple(d[columns] for d in waiting)
+        dhs_here = None if dhs is None else dhs[here]
+        stretch_grads, dx[here], part = backward(cell, params, stretch, dhs_here, part)
+        for name, gradient in stretch_grads.items():
+            grads[name] += gradient
+        for whole, d in zip(waiting, part):
+            whole[columns] = d
+    return grads, dx, waiting
+
+
+def reverse(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Each sequence backwards within its own length; padding stays where it is. Its own inverse.
+
+    x: (T, B, …), lengths: (B,) in 1 … T.
+    Raises: ValueError or TypeError for lengths that are not integers in 1 … T.
+    """
+    T, B = x.shape[:2]
+    _check_lengths(lengths, T, B)
+    t = np.arange(T)[:, None]
+    return x[np.where(t < lengths, lengths - 1 - t, t), np.arange(B)]
+
+
+# --- Stacks: several layers, one or two directions ----------------------------------------------
+
+
+def init_stack(
+    cell: Cell, D: int, H: int, n_layers: int, rng, bidirectional=False, dtype=np.float32
+) -> dict:
+    """Parameters of a stack of recurrent layers, named as in torch: W_xh_l0, W_xh_l0_reverse.
+
+    Layer 0 reads D numbers, each other one the H (two directions: 2H) outputs of the layer below.
+    Raises: ValueError if a size is not a positive integer.
+    """
+    check_sizes(n_layers=n_layers)
+    directions = ("", "_reverse") if bidirectional else ("",)
+    params = {}
+    for layer in range(n_layers):
+        width = D if layer == 0 else len(directions) * H
+        for direction in directions:
+            one = init_cell(cell, width, H, rng, dtype)
+            params |= {f"{name}_l{layer}{direction}": array for name, array in one.items()}
+    return params
+
+
+def _layers(params):
+    """The suffixes of a stack's parameters: a list of layers, each a list of one or two."""
+    directions = ("", "_reverse") if "W_xh_l0_reverse" in params else ("",)
+    layers = []
+    while f"W_xh_l{len(layers)}" in params:
+        layers.append([f"_l{len(layers)}{direction}" for direction in directions])
+    if not layers:
+        raise ValueError(f"params hold no stack: W_xh_l0 is not among {sorted(params)}")
+    return layers
+
+
+def _one_layer(cell, params, suffix):
+    return {name: params[name + suffix] for name in ("W_xh", "W_hh", "b_h", *cell.own)}
+
+
+def stack_forward(
+    cell: Cell, params: dict, x: np.ndarray, lengths=None, states=None, dropout_masks=None
+):
+    """Layer on layer, in one or both directions; each layer reads all outputs of the one below.
+
+    x: (T, B, D); lengths: (B,) of a padded batch, or None if all have T steps; states: a list of
+    one state per layer and direction (l0, l0_reverse, l1, …), or None for zeros; dropout_masks: one
+    array per layer but the first, (T or 1, B, size of what it reads), see `layers.dropout_mask`.
+    Returns hs (T, B, H), or (T, B, 2H) with forward then backward half; final states, a list like
+    `states`; and a cache for `stack_backward`.
+    Raises: ValueError for wrong shapes, lengths or numbers of states or masks.
+    """
+    check_shape("x", x, ("T", "B", "D"))
+    layers, (T, B, _) = _layers(params), x.shape
+    suffixes = [suffix for layer in layers for suffix in layer]
+    lengths = np.full(B, T) if lengths is None else lengths
+    masks = [None] * (len(layers) - 1) if dropout_masks is None else list(dropout_masks)
+    states = [None] * len(suffixes) if states is None else list(states)
+    for name, value, n in (
+        ("states", states, len(suffixes)),
+        ("dropout_masks", masks, len(layers) - 1),
+    ):
+        if len(value) != n:
+            raise ValueError(f"{name} has {len(value)} entries, expected {n}")
+    finals, caches, hs = [], [], x
+    for mask, layer in zip([None, *masks], layers):
+        read = hs if mask is None else hs * mask
+        halves = []
+        for suffix in layer:
+            backwards = suffix.endswith("_reverse")
+            half, final, cache = packed_forward(
+                cell, _one_layer(cell, params, suffix),
+                reverse(read, lengths) if backwards else read, lengths, states[len(finals)],
+            )  # fmt: skip
+            halves.append(reverse(half, lengths) if backwards else half)
+            finals.append(final)
+            caches.append(cache)
+        hs = np.concatenate(halves, axis=-1)
+    return hs, finals, (lengths, masks, caches)
+
+
+def stack_backward(cell: Cell, params: dict, cache, dhs=None, dstates=None):
+    """Back through a stack, from the top layer down.
+
+    dhs: (T, B, H or 2H), gradient of the top layer's outputs, or None; dstates: a list like the
+    final states, with None where there is no gradient, or None. Returns grads (keys as in params),
+    dx (T, B, D), and the gradients of the initial states.
+    Raises: ValueError for wrong shapes, or if both gradients are None.
+    """
+    lengths, masks, caches = cache
+    layers = _layers(params)
+    directions, H = len(layers[0]), len(params["W_hh_l0"])
+    T, B, _ = caches[0].shape
+    if dhs is None and dstates is None:
+        raise ValueError("backward needs dhs, dstates or both: with neither there is no gradient")
+    dhs = np.zeros((T, B, directions * H), params["W_hh_l0"].dtype) if dhs is None else dhs
+    check_shape("dhs", dhs, (T, B, directions * H))
+    dstates = [None] * len(caches) if dstates is None else list(dstates)
+    if len(dstates) != len(caches):
+        raise ValueError(f"dstates has {len(dstates)} entries, expected {len(caches)}")
+    grads = {}
+    for number, (mask, layer) in reversed(list(enumerate(zip([None, *masks], layers)))):
+        dread = 0
+        for j, (suffix, half) in enumerate(zip(layer, np.split(dhs, directions, axis=-1))):
+            i, backwards = number * directions + j, suffix.endswith("_reverse")
+            one_grads, dx, dstates[i] = packed_backward(
+                cell, _one_layer(cell, params, suffix), caches[i],
+                reverse(half, lengths) if backwards else half, dstates[i],
+            )  # fmt: skip
+            grads |= {name + suffix: gradient for name, gradient in one_grads.items()}
+            dread = dread + (reverse(dx, lengths) if backwards else dx)
+        dhs = dread if mask is None else dread * mask
+    return grads, dhs, dstates

@@ -1,0 +1,288 @@
+"""Long short-term memory, and its relatives: each cell is a small variation of the one above it.
+
+    i, f, o = σ(a_i), σ(a_f), σ(a_o)     input, forget (keep) and output gate, each (B, H)
+    g = tanh(a_g)                        the candidate: what would be written
+    c_t = f ⊙ c_{t−1} + i ⊙ g            the cell state: what is kept, plus what is written
+    h_t = o ⊙ tanh(c_t)                  the hidden state: what is shown
+
+with a = x_t W_xh + b_h + h_{t−1} W_hh in blocks of H columns, in torch's order i, f, g, o. The
+state is (h, c). Shapes: T time steps, B batch, H hidden units; a letter is one block (B, H),
+or (T, B, H) in the slopes.
+"""
+
+import numpy as np
+
+from .activations import dsigmoid, dtanh
+from .checks import check_shape
+from .rnn import Cell
+
+
+def scales(gates: str) -> np.ndarray:
+    """½ for a gate, 1 for the candidate "g": (k, 1, 1), see `squash`. Exact in every dtype."""
+    return np.array([1 if gate == "g" else 0.5 for gate in gates], np.float32).reshape(-1, 1, 1)
+
+
+def squash(a, scale, out):
+    """σ of the gates and tanh of the candidate, all with one tanh: σ(a) = ½ tanh(½ a) + ½.
+
+    a: (k, B, H), overwritten; scale from `scales`; out: (k, B, H). One call on a large array is
+    much faster than four on small ones.
+    """
+    a *= scale
+    np.tanh(a, out=a)
+    a *= scale
+    np.add(a, 1 - scale, out=out)
+
+
+# --- The LSTM -----------------------------------------------------------------------------------
+
+IFGO, IFG, IGO, FGO = scales("ifgo"), scales("ifg"), scales("igo"), scales("fgo")
+
+
+def lstm_forward(a, ah, prev, new):
+    """One step: the four gates, then c_t = f ⊙ c_{t−1} + i ⊙ g and h_t = o ⊙ tanh(c_t)."""
+    h, c = new
+    i, f, g, o, tanh_c = a
+    ah += a[:4]
+    squash(ah, IFGO, out=a[:4])
+    np.multiply(f, prev[1], out=c)
+    c += i * g
+    np.tanh(c, out=tanh_c)
+    np.multiply(o, tanh_c, out=h)
+
+
+def lstm_slopes(a, states):
+    """For all steps at once: ∂c_t/∂a of i, f, g and ∂h_t/∂a_o; beside them ∂h_t/∂c_t, and f."""
+    _, c = states
+    i, f, g, o, tanh_c = a
+    slopes = np.empty_like(a)
+    di, df, dg, do, dc = slopes
+    np.multiply(dsigmoid(i, out=di), g, out=di)
+    np.multiply(dsigmoid(f, out=df), c[:-1], out=df)
+    np.multiply(dtanh(g, out=dg), i, out=dg)
+    np.multiply(dsigmoid(o, out=do), tanh_c, out=do)
+    np.multiply(dtanh(tanh_c, out=dc), o, out=dc)
+    return slopes[:4], (dc, f)
+
+
+def lstm_backward(dstate, da, extra):
+    """One step back: what reaches c_t, then every gate; c_{t−1} gets dc_t ⊙ f, and no weight.
+
+        dc_t ← dc_t + dh_t ⊙ o ⊙ (1 − tanh² c_t)      da_o = dh_t ⊙ …,  da_i, da_f, da_g = dc_t ⊙ …
+
+    The same for every cell below whose last gate is o.
+    """
+    dh, dc = dstate
+    through_h, f = extra
+    dc = dc + dh * through_h
+    da[:-1] *= dc
+    da[-1] *= dh
+    return None, dc * f
+
+
+# Hochreiter & Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+LSTM = Cell("lstm", "ifgo", 2, lstm_forward, lstm_slopes, lstm_backward, n_kept=1)
+
+
+def set_forget_bias(cell: Cell, params: dict, bias: float) -> dict:
+    """Set the forget gate's part of b_h to `bias`, in place; the other biases stay. Returns params.
+
+    A new LSTM has f ≈ σ(0) = ½: it halves its memory at every step. With a bias of 1 it starts with
+    f ≈ 0.73, with 3 at 0.95: it remembers until it learns to forget.
+    Raises: ValueError if the cell has no forget gate or the shapes do not fit.
+    Source: Gers et al. (2000); Jozefowicz et al. (2015) measured what it is worth.
+    """
+    if "f" not in cell.gates:
+        raise ValueError(f"cell {cell.name!r} has no forget gate; its gates are {cell.gates!r}")
+    H = len(params["W_hh"])
+    check_shape("params['b_h']", params["b_h"], (cell.n_gates * H,))
+    params["b_h"].reshape(cell.n_gates, H)[cell.gates.index("f")] = bias
+    return params
+
+
+# --- Variants -----------------------------------------------------------------------------------
+
+
+def peephole_forward(a, ah, prev, new, p_i, p_f, p_o):
+    """The gates also see the cell: i and f see c_{t−1} ⊙ p, and o, which is later, sees c_t ⊙ p."""
+    h, c = new
+    i, f, g, o, tanh_c = a
+    ah += a[:4]
+    ah[0] += prev[1] * p_i
+    ah[1] += prev[1] * p_f
+    squash(ah[:3], IFG, out=a[:3])
+    np.multiply(f, prev[1], out=c)
+    c += i * g
+    ah[3] += c * p_o
+    squash(ah[3], np.float32(0.5), out=o)
+    np.tanh(c, out=tanh_c)
+    np.multiply(o, tanh_c, out=h)
+
+
+def peephole_slopes(a, states, p_i, p_f, p_o):
+    """Those of the LSTM: what the cell feeds into the gates is settled on the way back."""
+    return lstm_slopes(a, states)
+
+
+def peephole_backward(dstate, da, extra, p_i, p_f, p_o):
+    """As in the LSTM, and c_t also hears from o, c_{t−1} from i and f."""
+    dh, dc = dstate
+    through_h, f = extra
+    da[3] *= dh
+    dc = dc + dh * through_h + da[3] * p_o
+    da[:3] *= dc
+    return None, dc * f + da[0] * p_i + da[1] * p_f
+
+
+def peephole_finish(da, states, extra):
+    """Gradient of a peephole: what reaches its gate, times the cell it sees, over all steps."""
+    c = states[1]
+    before, after = c[:-1].reshape(da[0].shape), c[1:].reshape(da[0].shape)
+    seen = {"p_i": (da[0], before), "p_f": (da[1], before), "p_o": (da[3], after)}
+    return {name: (gate * cell).sum(axis=0) for name, (gate, cell) in seen.items()}
+
+
+# Gers & Schmidhuber (2000): p_i, p_f, p_o are (H,), a cell is seen by its own gates only.
+PEEPHOLE = Cell(
+    "peephole", "ifgo", 2, peephole_forward, peephole_slopes, peephole_backward,
+    n_kept=1, own=("p_i", "p_f", "p_o"), finish=peephole_finish,
+)  # fmt: skip
+
+
+def cifg_forward(a, ah, prev, new):
+    """Coupled input and forget gate, i = 1 − f: c_t = f ⊙ c_{t−1} + (1 − f) ⊙ g."""
+    h, c = new
+    f, g, o, tanh_c = a
+    ah += a[:3]
+    squash(ah, FGO, out=a[:3])
+    np.subtract(prev[1], g, out=c)
+    c *= f
+    c += g
+    np.tanh(c, out=tanh_c)
+    np.multiply(o, tanh_c, out=h)
+
+
+def cifg_slopes(a, states):
+    """f moves c_t from g towards c_{t−1}: its slope holds their difference."""
+    _, c = states
+    f, g, o, tanh_c = a
+    slopes = np.stack([dsigmoid(f) * (c[:-1] - g), dtanh(g) * (1 - f), dsigmoid(o) * tanh_c])
+    return slopes, (dtanh(tanh_c) * o, f)
+
+
+# Greff et al. (2017) call it CIFG; the GRU does the same.
+CIFG = Cell("cifg", "fgo", 2, cifg_forward, cifg_slopes, lstm_backward, n_kept=1)
+
+
+# --- Ablations: the LSTM with one part taken out ------------------------------------------------
+
+
+def no_forget_gate_forward(a, ah, prev, new):
+    """f = 1: c_t = c_{t−1} + i ⊙ g. Nothing is ever forgotten."""
+    h, c = new
+    i, g, o, tanh_c = a
+    ah += a[:3]
+    squash(ah, IGO, out=a[:3])
+    np.add(prev[1], i * g, out=c)
+    np.tanh(c, out=tanh_c)
+    np.multiply(o, tanh_c, out=h)
+
+
+def no_forget_gate_slopes(a, states):
+    """As in the LSTM, without df; c_{t−1} gets all of dc_t: the constant error carousel."""
+    i, g, o, tanh_c = a
+    slopes = np.stack([dsigmoid(i) * g, dtanh(g) * i, dsigmoid(o) * tanh_c])
+    return slopes, (dtanh(tanh_c) * o, np.ones_like(i))
+
+
+# The cell of 1997. The paper squashes g to (−2, 2) and c to (−1, 1) with scaled logistic functions.
+NO_FORGET_GATE = Cell(
+    "no_forget_gate", "igo", 2, no_forget_gate_forward, no_forget_gate_slopes, lstm_backward,
+    n_kept=1,
+)  # fmt: skip
+
+
+def no_input_gate_forward(a, ah, prev, new):
+    """i = 1: c_t = f ⊙ c_{t−1} + g. Everything is written."""
+    h, c = new
+    f, g, o, tanh_c = a
+    ah += a[:3]
+    squash(ah, FGO, out=a[:3])
+    np.multiply(f, prev[1], out=c)
+    c += g
+    np.tanh(c, out=tanh_c)
+    np.multiply(o, tanh_c, out=h)
+
+
+def no_input_gate_slopes(a, states):
+    """As in the LSTM, without di, and dg with i = 1."""
+    _, c = states
+    f, g, o, tanh_c = a
+    slopes = np.stack([dsigmoid(f) * c[:-1], dtanh(g), dsigmoid(o) * tanh_c])
+    return slopes, (dtanh(tanh_c) * o, f)
+
+
+NO_INPUT_GATE = Cell(
+    "no_input_gate", "fgo", 2, no_input_gate_forward, no_input_gate_slopes, lstm_backward, n_kept=1
+)
+
+
+def no_output_gate_forward(a, ah, prev, new):
+    """o = 1: h_t = tanh(c_t). All that is remembered is shown."""
+    h, c = new
+    i, f, g = a
+    ah += a
+    squash(ah, IFG, out=a)
+    np.multiply(f, prev[1], out=c)
+    c += i * g
+    np.tanh(c, out=h)
+
+
+def no_output_gate_slopes(a, states):
+    """As in the LSTM, without do; ∂h_t/∂c_t = 1 − h_t²."""
+    h, c = states
+    i, f, g = a
+    return np.stack([dsigmoid(i) * g, dsigmoid(f) * c[:-1], dtanh(g) * i]), (dtanh(h[1:]), f)
+
+
+def no_output_gate_backward(dstate, da, extra):
+    """Every gate hears from c_t."""
+    dh, dc = dstate
+    through_h, f = extra
+    dc = dc + dh * through_h
+    da *= dc
+    return None, dc * f
+
+
+NO_OUTPUT_GATE = Cell(
+    "no_output_gate", "ifg", 2, no_output_gate_forward, no_output_gate_slopes,
+    no_output_gate_backward,
+)  # fmt: skip
+
+
+def no_output_activation_forward(a, ah, prev, new):
+    """h_t = o ⊙ c_t, without the tanh: nothing bounds what is shown."""
+    h, c = new
+    i, f, g, o = a
+    ah += a
+    squash(ah, IFGO, out=a)
+    np.multiply(f, prev[1], out=c)
+    c += i * g
+    np.multiply(o, c, out=h)
+
+
+def no_output_activation_slopes(a, states):
+    """As in the LSTM, with c for tanh c, so that ∂h_t/∂c_t = o."""
+    _, c = states
+    i, f, g, o = a
+    slopes = [dsigmoid(i) * g, dsigmoid(f) * c[:-1], dtanh(g) * i, dsigmoid(o) * c[1:]]
+    return np.stack(slopes), (o, f)
+
+
+NO_OUTPUT_ACTIVATION = Cell(
+    "no_output_activation", "ifgo", 2, no_output_activation_forward, no_output_activation_slopes,
+    lstm_backward,
+)  # fmt: skip
+
+ABLATIONS = (NO_FORGET_GATE, NO_INPUT_GATE, NO_OUTPUT_GATE, NO_OUTPUT_ACTIVATION)
+VARIANTS = (LSTM, PEEPHOLE, CIFG, *ABLATIONS)
