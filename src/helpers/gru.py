@@ -14,7 +14,7 @@ the slopes.
 import numpy as np
 
 from .activations import dsigmoid, dtanh
-from .lstm import scales, squash
+from .lstm import mix, scales, squash
 from .rnn import Cell
 
 RZ = scales("rz")
@@ -30,16 +30,14 @@ def gru_forward(a, ah, prev, new, b_n):
     np.add(ah[2], b_n, out=from_h)
     n += r * from_h
     np.tanh(n, out=n)
-    np.subtract(h_prev, n, out=h)
-    h *= z
-    h += n
+    mix(z, h_prev, n, out=h)
 
 
 def gru_slopes(a, states, b_n):
     """∂h_t/∂ of what comes from h_{t−1}: a_r, a_z, h W_hn + b_n; beside them z, and ∂h_t/∂a_n."""
     h_prev = states[0][:-1]
     r, z, n, from_h = a
-    slopes = np.empty_like(a)
+    slopes = np.empty(a.shape, a.dtype)
     dr, dz, dn_h, dn = slopes
     np.multiply(dtanh(n, out=dn), 1 - z, out=dn)
     np.multiply(dn, r, out=dn_h)
@@ -85,9 +83,7 @@ def cho_forward(a, ah, prev, new, W_hn):
     squash(ah, RZ, out=a[:2])
     n += (r * h_prev) @ W_hn
     np.tanh(n, out=n)
-    np.subtract(h_prev, n, out=h)
-    h *= z
-    h += n
+    mix(z, h_prev, n, out=h)
 
 
 def cho_slopes(a, states, W_hn):

@@ -34,6 +34,13 @@ def squash(a, scale, out):
     np.add(a, 1 - scale, out=out)
 
 
+def mix(keep, old, new, out):
+    """keep ⊙ old + (1 − keep) ⊙ new, as new + keep ⊙ (old − new): one gate does the work of two."""
+    np.subtract(old, new, out=out)
+    out *= keep
+    out += new
+
+
 # --- The LSTM -----------------------------------------------------------------------------------
 
 IFGO, IFG, IGO, FGO = scales("ifgo"), scales("ifg"), scales("igo"), scales("fgo")
@@ -55,7 +62,7 @@ def lstm_slopes(a, states):
     """For all steps at once: ∂c_t/∂a of i, f, g and ∂h_t/∂a_o; beside them ∂h_t/∂c_t, and f."""
     _, c = states
     i, f, g, o, tanh_c = a
-    slopes = np.empty_like(a)
+    slopes = np.empty(a.shape, a.dtype)
     di, df, dg, do, dc = slopes
     np.multiply(dsigmoid(i, out=di), g, out=di)
     np.multiply(dsigmoid(f, out=df), c[:-1], out=df)
@@ -155,9 +162,7 @@ def cifg_forward(a, ah, prev, new):
     f, g, o, tanh_c = a
     ah += a[:3]
     squash(ah, FGO, out=a[:3])
-    np.subtract(prev[1], g, out=c)
-    c *= f
-    c += g
+    mix(f, prev[1], g, out=c)
     np.tanh(c, out=tanh_c)
     np.multiply(o, tanh_c, out=h)
 

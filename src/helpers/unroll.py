@@ -95,19 +95,32 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     H, k = len(params["W_hh"]), cell.n_gates
     own = [params[name] for name in cell.own]  # only some cells have parameters of their own
     # No step of the input's part depends on the step before: one product serves all T.
-    a = np.empty((k + cell.n_kept, T, B, H), x.dtype)
-    np.matmul(x.reshape(T * B, D), by_gate(params["W_xh"], H), out=a[:k].reshape(k, T * B, H))
-    a[:k] += params["b_h"].reshape(k, 1, 1, H)
+    # The loop then finds what belongs to a step in one place: time comes first while it runs.
+    ax = (x.reshape(T * B, D) @ by_gate(params["W_xh"], H)).reshape(k, T, B, H)
+    a = np.empty((T, k + cell.n_kept, B, H), x.dtype)
+    np.add(ax.swapaxes(0, 1), params["b_h"].reshape(k, 1, H), out=a[:, :k])
     states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in range(cell.n_states))
     for array, start in zip(states, state or zero_state(cell, params, B)):
         array[0] = start
     W_hh = by_gate(params["W_hh"], H)
     ah = np.empty((len(W_hh), B, H), x.dtype)
     before, after = zip(*(s[:-1] for s in states)), zip(*(s[1:] for s in states))
-    for a_t, prev, new in zip(a.swapaxes(0, 1), before, after):
+    for a_t, prev, new in zip(a, before, after):
         np.matmul(prev[0], W_hh, out=ah)
         cell.forward(a_t, ah, prev, new, *own)
-    return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a, states)
+    return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a.swapaxes(0, 1), states)
+
+
+def _check_backward(cell, x, H, dhs, dstate):
+    """All that can be wrong with the gradients that `backward` gets, said in words."""
+    T, B, _ = x.shape
+    if dhs is None and dstate is None:
+        raise ValueError("backward needs dhs, dstate or both: with neither there is no gradient")
+    if dhs is not None:
+        check_shape("dhs", dhs, (T, B, H))
+    if dstate is not None:
+        _check_tuple("dstate", dstate, cell, B, H)
+    check_floats(x=x, dhs=dhs, **{f"dstate[{i}]": d for i, d in enumerate(dstate or ())})
 
 
 def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, truncate=None):
@@ -130,15 +143,9 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
     T, B, D = x.shape
     H, k, kr = len(params["W_hh"]), cell.n_gates, cell.n_recurrent
     own = [params[name] for name in cell.own]
-    if dhs is None and dstate is None:
-        raise ValueError("backward needs dhs, dstate or both: with neither there is no gradient")
-    if dhs is not None:
-        check_shape("dhs", dhs, (T, B, H))
-    if dstate is not None:
-        _check_tuple("dstate", dstate, cell, B, H)
+    _check_backward(cell, x, H, dhs, dstate)
     if truncate is not None:
         check_sizes(truncate=truncate)
-    check_floats(x=x, dhs=dhs, **{f"dstate[{i}]": d for i, d in enumerate(dstate or ())})
     dh, *others = (d.copy() for d in dstate or zero_state(cell, params, B))
 
     # All local derivatives in one go; the loop turns each of them into da_t, in place.
@@ -175,9 +182,9 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
 
 
 class PackedCache(NamedTuple):
-    """What `packed_backward` needs: the shape of x; per stretch (start, stop, columns, cache)."""
+    """What `packed_backward` needs: the inputs; per stretch (start, stop, columns, cache)."""
 
-    shape: tuple
+    x: np.ndarray
     stretches: list
 
 
@@ -212,7 +219,7 @@ def packed_forward(cell: Cell, params: dict, x: np.ndarray, lengths: np.ndarray,
             whole[columns] = part
         stretches.append((start, stop, columns, cache))
         start = stop
-    return hs, final, PackedCache(x.shape, stretches)
+    return hs, final, PackedCache(x, stretches)
 
 
 def packed_backward(cell: Cell, params: dict, cache: PackedCache, dhs=None, dstate=None):
@@ -222,18 +229,13 @@ def packed_backward(cell: Cell, params: dict, cache: PackedCache, dhs=None, dsta
     sequence's own last state. Returns as `backward`; dx is zero in the padding.
     Raises: as `backward`.
     """
-    T, B, _ = cache.shape
-    H = len(params["W_hh"])
-    if dhs is None and dstate is None:
-        raise ValueError("backward needs dhs, dstate or both: with neither there is no gradient")
-    if dhs is not None:
-        check_shape("dhs", dhs, (T, B, H))
-    if dstate is not None:
-        _check_tuple("dstate", dstate, cell, B, H)
+    x, stretches = cache
+    T, B, _ = x.shape
+    _check_backward(cell, x, len(params["W_hh"]), dhs, dstate)
     waiting = tuple(d.copy() for d in dstate or zero_state(cell, params, B))
-    dx = np.zeros(cache.shape, params["W_hh"].dtype)
+    dx = np.zeros_like(x)
     grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h", *cell.own)}
-    for start, stop, columns, stretch in reversed(cache.stretches):
+    for start, stop, columns, stretch in reversed(stretches):
         here, part = (slice(start, stop), columns), tuple(d[columns] for d in waiting)
         dhs_here = None if dhs is None else dhs[here]
         stretch_grads, dx[here], part = backward(cell, params, stretch, dhs_here, part)
@@ -345,7 +347,7 @@ def stack_backward(cell: Cell, params: dict, cache, dhs=None, dstates=None):
     lengths, masks, caches = cache
     layers = _layers(params)
     directions, H = len(layers[0]), len(params["W_hh_l0"])
-    T, B, _ = caches[0].shape
+    T, B, _ = caches[0].x.shape
     if dhs is None and dstates is None:
         raise ValueError("backward needs dhs, dstates or both: with neither there is no gradient")
     dhs = np.zeros((T, B, directions * H), params["W_hh_l0"].dtype) if dhs is None else dhs
