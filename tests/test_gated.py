@@ -391,5 +391,6 @@ def test_an_lstm_needs_two_states():
         unroll.forward(LSTM, params, x, state[:1])
 
 
-def test_scales_are_exact_in_both_dtypes():
-    np.testing.assert_array_equal(lstm.scales("ifgo").ravel(), [0.5, 0.5, 1, 0.5])
+def test_kinds_of_squashing():
+    np.testing.assert_array_equal(lstm.kinds("ifgo")[0].ravel(), [0.5, 0.5, 1, 0.5])
+    np.testing.assert_array_equal(lstm.kinds("ifgo")[1].ravel(), [0.5, 0.5, 0, 0.5])

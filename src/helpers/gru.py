@@ -14,10 +14,10 @@ the slopes.
 import numpy as np
 
 from .activations import dsigmoid, dtanh
-from .lstm import mix, scales, squash
+from .lstm import kinds, mix, squash
 from .rnn import Cell
 
-RZ = scales("rz")
+RZ = kinds("rz")
 
 
 def gru_forward(a, ah, prev, new, b_n):

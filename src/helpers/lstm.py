@@ -17,21 +17,26 @@ from .checks import check_shape
 from .rnn import Cell
 
 
-def scales(gates: str) -> np.ndarray:
-    """½ for a gate, 1 for the candidate "g": (k, 1, 1), see `squash`. Exact in every dtype."""
-    return np.array([1 if gate == "g" else 0.5 for gate in gates], np.float32).reshape(-1, 1, 1)
+def kinds(gates: str) -> tuple:
+    """Scale and shift for `squash`, (k, 1, 1) each: ½, ½ for a gate; 1, 0 for the candidate g.
+
+    In float32, where these numbers are exact.
+    """
+    scale = np.array([1 if gate == "g" else 0.5 for gate in gates], np.float32).reshape(-1, 1, 1)
+    return scale, 1 - scale
 
 
-def squash(a, scale, out):
+def squash(a, kinds, out):
     """σ of the gates and tanh of the candidate, all with one tanh: σ(a) = ½ tanh(½ a) + ½.
 
-    a: (k, B, H), overwritten; scale from `scales`; out: (k, B, H). One call on a large array is
-    much faster than four on small ones.
+    a: (k, B, H), overwritten; kinds from the function of that name; out: (k, B, H). One call on a
+    large array is much faster than four on small ones.
     """
+    scale, shift = kinds
     a *= scale
     np.tanh(a, out=a)
     a *= scale
-    np.add(a, 1 - scale, out=out)
+    np.add(a, shift, out=out)
 
 
 def mix(keep, old, new, out):
@@ -43,7 +48,8 @@ def mix(keep, old, new, out):
 
 # --- The LSTM -----------------------------------------------------------------------------------
 
-IFGO, IFG, IGO, FGO = scales("ifgo"), scales("ifg"), scales("igo"), scales("fgo")
+IFGO, IFG, IGO, FGO = kinds("ifgo"), kinds("ifg"), kinds("igo"), kinds("fgo")
+O = tuple(part[0] for part in kinds("o"))
 
 
 def lstm_forward(a, ah, prev, new):
@@ -121,7 +127,7 @@ def peephole_forward(a, ah, prev, new, p_i, p_f, p_o):
     np.multiply(f, prev[1], out=c)
     c += i * g
     ah[3] += c * p_o
-    squash(ah[3], np.float32(0.5), out=o)
+    squash(ah[3], O, out=o)
     np.tanh(c, out=tanh_c)
     np.multiply(o, tanh_c, out=h)
 
