@@ -1,5 +1,8 @@
 """Drawings: nothing is cut off, and the backward graph is the forward graph turned round."""
 
+import inspect
+from functools import partial
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -22,7 +25,18 @@ def arrows(ax):
     return [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
 
 
-@pytest.mark.parametrize("draw", [diagrams.forward_and_backward, diagrams.one_step_backward])
+DRAWINGS = {
+    name: draw
+    for name, draw in vars(diagrams).items()
+    if getattr(draw, "__module__", None) == diagrams.__name__
+    and "ax" in inspect.signature(draw).parameters
+    and all(p.default is not p.empty for p in inspect.signature(draw).parameters.values())
+}
+DRAWINGS |= {f"lstm_cell({step})": partial(diagrams.lstm_cell, step) for step in (1, 2, 3, 4)}
+DRAWINGS |= {f"gru_stage({name})": partial(diagrams.gru_stage, name) for name in diagrams.STAGES}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_everything_lies_on_the_canvas(draw):
     ax = draw()
     ax.figure.canvas.draw()

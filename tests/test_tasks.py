@@ -141,3 +141,26 @@ def test_new_tasks_repeat_with_the_same_seed():
 def test_bad_input_of_the_symbol_tasks(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("interval", [1, 2, 9])
+def test_timing_asks_how_long_the_pause_was(interval):
+    x, targets, mask = tasks.timing(interval, 300, np.random.default_rng(0))
+    assert x.shape == (interval + 2, 300, 1) and x.dtype == np.float32
+    assert targets.shape == mask.shape == (interval + 2, 300)
+    assert set(np.unique(x)) == {0.0, 1.0} and (x.sum(axis=0) == 2).all() and (x[0] == 1).all()
+    assert (mask.sum(axis=0) == 1).all() and (x[..., 0][mask] == 1).all()
+    assert not targets[~mask].any()
+    second = mask.argmax(axis=0)
+    np.testing.assert_array_equal(targets[mask.any(axis=1)].sum(axis=0), second - interval)
+    assert abs(targets[second, np.arange(300)].mean() - 0.5) < 0.1
+
+
+def test_timing_repeats_with_the_same_seed_and_names_bad_arguments():
+    rng = np.random.default_rng
+    for a, b in zip(tasks.timing(3, 4, rng(5)), tasks.timing(3, 4, rng(5)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match="interval must be a positive integer, got 0"):
+        tasks.timing(0, 4, rng(0))
+    with pytest.raises(ValueError, match="B must be a positive integer, got -1"):
+        tasks.timing(3, -1, rng(0))

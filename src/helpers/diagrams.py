@@ -374,3 +374,415 @@ def truncated(ax=None, k=3, chunks=3):
         else:
             arrow(ax, (right, 1.45), (left, 1.45), colour="pink", dashed=True)
     return ax
+
+
+# --- Chapter 5: the gates -----------------------------------------------------------------------
+
+
+def _disc(ax, x, y, label, colour="black", alpha=1.0):
+    """A small circle: one element-wise operation."""
+    ax.plot(x, y, "o", ms=17, mfc="white", mec=COLOURS[colour], mew=1.4, alpha=alpha, zorder=3)
+    ax.text(x, y, label, ha="center", va="center", fontsize=10, alpha=alpha, zorder=4)
+
+
+def _line(ax, points, colour="grey", alpha=1.0, wide=1.4):
+    """A path along straight lines that ends in an arrow."""
+    xs, ys = zip(*points)
+    ax.plot(xs[:-1], ys[:-1], color=COLOURS[colour], lw=wide, alpha=alpha, zorder=1,
+            solid_capstyle="round")  # fmt: skip
+    ax.add_patch(
+        FancyArrowPatch(
+            points[-2], points[-1], arrowstyle="-|>", mutation_scale=11, shrinkA=0, shrinkB=0,
+            linewidth=wide, color=COLOURS[colour], alpha=alpha, zorder=1,
+        )
+    )  # fmt: skip
+
+
+LSTM_STEPS = {  # which parts belong to which of the four steps
+    "keep": {1}, "write": {2}, "candidate": {2}, "update": {3}, "show": {4}, "out": {4},
+}  # fmt: skip
+
+
+def lstm_cell(step=None, ax=None):
+    """One LSTM cell: the cell state runs along the top, what reads x_t and h_{t−1} is below.
+
+    step: 1 keep, 2 store, 3 update, 4 show: draws that step's parts in colour and the others pale;
+    None draws all. Look at the upper line: it passes one product and one sum, and no weights.
+    """
+    if step not in (None, 1, 2, 3, 4):
+        raise ValueError(f"step must be None, 1, 2, 3 or 4, got {step!r}")
+
+    def look(part):
+        on = step is None or step in LSTM_STEPS[part]
+        return on, ("blue" if on else "grey"), (1.0 if on else 0.3)
+
+    ax = canvas(10.4, 4.9, ax)
+    ax.add_patch(
+        FancyBboxPatch((1.55, 0.72), 7.35, 3.95, linewidth=1, edgecolor="#BBBBBB",
+                       facecolor="white", boxstyle="round,pad=0,rounding_size=0.15", zorder=0)
+    )  # fmt: skip
+    top, bus, row = 4.1, 1.0, 1.75
+    _, colour, alpha = look("update")
+    _line(ax, [(1.25, top), (2.82, top)], colour, alpha, 2.2)
+    _line(ax, [(3.18, top), (4.84, top)], colour, alpha, 2.2)
+    _line(ax, [(5.2, top), (9.2, top)], colour, alpha, 2.2)
+    _line(ax, [(1.15, bus), (7.05, bus), (7.05, row - 0.25)], "grey", 0.6)
+    for x in (3.0, 4.35, 5.7):
+        _line(ax, [(x, bus), (x, row - 0.25)], "grey", 0.6)
+    _line(ax, [(2.1, 0.46), (2.1, bus)], "grey", 0.6)
+    gates = (("keep", 3.0, "$f_t$  σ"), ("write", 4.35, "$i_t$  σ"),
+             ("candidate", 5.7, "$g_t$  tanh"), ("show", 7.05, "$o_t$  σ"))  # fmt: skip
+    for part, x, label in gates:
+        on, _, _ = look(part)
+        box(ax, x, row, label, "hidden" if on else "plain", width=1.12, height=0.5,
+            fontsize=9.5)  # fmt: skip
+    # what is kept
+    on, colour, alpha = look("keep")
+    _line(ax, [(3.0, row + 0.25), (3.0, top - 0.2)], colour, alpha)
+    _disc(ax, 3.0, top, r"$\odot$", *(("blue", 1.0) if step in (None, 1, 3) else ("grey", 0.4)))
+    # what is stored
+    on, colour, alpha = look("write")
+    _line(ax, [(4.35, row + 0.25), (4.35, 2.9), (4.82, 2.9)], colour, alpha)
+    _line(ax, [(5.7, row + 0.25), (5.7, 2.9), (5.22, 2.9)], colour, alpha)
+    _disc(ax, 5.02, 2.9, r"$\odot$", *((colour, 1.0) if on else ("grey", 0.4)))
+    _, colour, alpha = look("update")
+    _line(ax, [(5.02, 3.1), (5.02, top - 0.2)], colour, alpha)
+    _disc(ax, 5.02, top, "+", *(("blue", 1.0) if step in (None, 3) else ("grey", 0.4)))
+    # what is shown
+    on, colour, alpha = look("out")
+    _line(ax, [(8.1, top), (8.1, 3.58)], colour, alpha)
+    box(ax, 8.1, 3.36, "tanh", "hidden" if on else "plain", width=0.78, height=0.44, fontsize=9.5)
+    _line(ax, [(8.1, 3.14), (8.1, 2.8)], colour, alpha)
+    _line(ax, [(7.05, row + 0.25), (7.05, 2.6), (7.9, 2.6)], colour, alpha)
+    _disc(ax, 8.1, 2.6, r"$\odot$", *((colour, 1.0) if on else ("grey", 0.4)))
+    _line(ax, [(8.1, 2.4), (8.1, bus), (9.2, bus)], colour, alpha)
+    # states and input
+    box(ax, 0.75, top, "$c_{t-1}$", "hidden", width=0.9)
+    box(ax, 0.75, bus, "$h_{t-1}$", "hidden", width=0.9)
+    box(ax, 2.1, 0.27, "$x_t$", "input", width=0.8, height=0.4)
+    box(ax, 9.7, top, "$c_t$", "hidden", width=0.9)
+    box(ax, 9.7, bus, "$h_t$", "hidden", width=0.9)
+    return ax
+
+
+# --- Chapter 5: the way back ---------------------------------------------------------------------
+
+
+def lstm_step_backward(ax=None):
+    """Back through one step of the LSTM: the highway above, the four gates, the h path below.
+
+    Look at the upper edge: from dc_t to dc_{t−1} there is one gate, no weight and no slope.
+    """
+    ax = canvas(11.2, 5.4, ax)
+    ax.add_patch(
+        FancyBboxPatch(
+            (2.1, 2.02), 5.55, 1.18, linewidth=0, facecolor="#F4F4F4",
+            boxstyle="round,pad=0,rounding_size=0.12",
+        )
+    )  # fmt: skip
+    box(ax, 8.9, 4.6, r"$\mathrm{d}c_t$", "hidden", width=0.9)
+    box(ax, 1.0, 4.6, r"$\mathrm{d}c_{t-1}$", "plain", width=1.0)
+    box(ax, 8.9, 1.0, r"$\mathrm{d}h_t$", "hidden", width=0.9)
+    box(ax, 1.0, 1.0, r"$\mathrm{d}h_{t-1}$", "plain", width=1.0)
+    box(ax, 4.6, 0.55, r"$\mathrm{d}x_t$", "input", width=0.8)
+    slopes = (r"g\,i(1-i)", r"c_{t-1}f(1-f)", r"i(1-g^2)", r"\tanh c_t\,o(1-o)")
+    for x, gate, slope in zip((2.65, 3.9, 5.1, 6.5), "ifgo", slopes):
+        box(ax, x, 2.82, rf"$\mathrm{{d}}a_{gate}$", "plain", width=0.74, height=0.46)
+        note(ax, x, 2.33, f"${slope}$", fontsize=8)
+        if gate != "o":
+            arrow(ax, (8.45, 4.45), (x + 0.1, 3.05))
+    arrow(ax, (8.6, 1.25), (6.87, 2.8))
+    arrow(ax, (8.45, 4.6), (1.5, 4.6), r"$\odot\;f_t$   the highway", colour="pink",
+          offset=(0, 0.26), dashed=True)  # fmt: skip
+    arrow(ax, (8.9, 1.25), (8.9, 4.35))
+    note(ax, 8.98, 2.85, r"$\odot\;o_t \odot (1-\tanh^2 c_t)$", fontsize=8, ha="left")
+    arrow(ax, (2.1, 2.3), (1.2, 1.25), r"$W_{hh}^{\top}$", colour="pink", offset=(-0.36, 0.1),
+          dashed=True)  # fmt: skip
+    arrow(ax, (4.6, 2.02), (4.6, 0.8), r"$W_{xh}^{\top}$", offset=(0.4, 0))
+    for y in (4.6, 1.0):
+        arrow(ax, (10.7, y), (9.35, y), colour="pink", dashed=True)
+        note(ax, 10.1, y + 0.24, "from $t+1$", fontsize=8.5)
+    arrow(ax, (8.9, 0.2), (8.9, 0.75), colour="orange")
+    note(ax, 9.1, 0.3, "from $L_t$", fontsize=8.5, ha="left")
+    return ax
+
+
+# --- Chapter 6: variants -------------------------------------------------------------------------
+
+
+def lstm_variants(ax=None):
+    """The LSTM cell, and where each variant changes it: six numbers on six places.
+
+    Look at the dashed arrows, which are added, and at the crosses, where something is taken out.
+    """
+    ax = canvas(10.6, 5.5, ax)
+    box(ax, 5.4, 0.35, r"$x_t,\; h_{t-1}$", "input", width=7.2, height=0.42)
+    for x, gate in ((2.6, "f"), (4.0, "i"), (5.4, "g"), (8.2, "o")):
+        kind = "hidden" if gate == "g" else "plain"
+        box(ax, x, 1.25, f"${gate}$", kind, width=0.62, height=0.46)
+        arrow(ax, (x, 0.56), (x, 1.02))
+    for x, y, sign in ((2.6, 4.6, r"$\odot$"), (4.7, 4.6, "+"), (4.7, 3.0, r"$\odot$"),
+                       (8.2, 2.4, r"$\odot$")):  # fmt: skip
+        box(ax, x, y, sign, "plain", width=0.44, height=0.44, fontsize=12)
+    box(ax, 0.8, 4.6, "$c_{t-1}$", "hidden", width=0.8)
+    box(ax, 10.0, 4.6, "$c_t$", "hidden", width=0.8)
+    box(ax, 10.0, 2.4, "$h_t$", "hidden", width=0.8)
+    box(ax, 8.2, 3.5, "tanh", "plain", width=0.74, height=0.44)
+    for start, end in (((1.2, 4.6), (2.38, 4.6)), ((2.82, 4.6), (4.48, 4.6)),
+                       ((4.92, 4.6), (9.6, 4.6)), ((2.6, 1.48), (2.6, 4.38)),
+                       ((4.0, 1.48), (4.56, 2.78)), ((5.4, 1.48), (4.84, 2.78)),
+                       ((4.7, 3.22), (4.7, 4.38)), ((8.2, 4.6), (8.2, 3.72)),
+                       ((8.2, 3.28), (8.2, 2.62)), ((8.2, 1.48), (8.2, 2.18)),
+                       ((8.42, 2.4), (9.6, 2.4))):  # fmt: skip
+        arrow(ax, start, end, colour="black")
+    for start, end in (((0.95, 4.35), (2.29, 1.4)), ((1.15, 4.38), (3.69, 1.4)),
+                       ((6.6, 4.6), (7.9, 1.45))):  # fmt: skip
+        arrow(ax, start, end, colour="pink", dashed=True)
+    arrow(ax, (2.91, 1.2), (3.69, 1.2), colour="orange", dashed=True)
+    note(ax, 3.3, 0.95, "$1-f$", fontsize=8.5)
+    for x, y in ((2.6, 3.4), (4.1, 1.72), (8.2, 1.8), (8.2, 3.08)):
+        ax.plot(x, y, "x", color=COLOURS["black"], ms=9, mew=2.2, zorder=4)
+    for x, y, number, text in (
+        (1.05, 3.35, 1, ""), (7.0, 3.1, 1, ""), (3.3, 1.5, 2, ""), (2.95, 3.4, 3, "$f=1$"),
+        (4.5, 1.75, 4, "$i=1$"), (8.55, 1.8, 5, "$o=1$"), (8.7, 3.05, 6, "no tanh"),
+    ):  # fmt: skip
+        ring = {"boxstyle": "circle,pad=0.18", "facecolor": "white", "edgecolor": COLOURS["black"]}
+        note(ax, x, y, str(number), fontsize=8.5, bbox=ring, zorder=5)
+        note(ax, x + 0.22, y, text, fontsize=8.5, ha="left")
+    return ax
+
+
+# --- Chapter 7 ----------------------------------------------------------------------------------
+
+STAGES = {  # what each simplification of the LSTM still has
+    "lstm": {"i", "o", "c"},
+    "cifg": {"o", "c"},
+    "update": set(),
+    "gru": {"r"},
+}
+
+
+def gru_stage(stage="gru", ax=None):
+    """One step of a cell on the way from the LSTM to the GRU: stage lstm, cifg, update or gru.
+
+    Look at the line on top, the memory, and at how many boxes with σ are left below it.
+    """
+    has = STAGES[stage]
+    state, keep, new = ("c", "f", "g") if "c" in has else ("h", "z", "n")
+    ax = canvas(9.6, 4.1, ax)
+    box(ax, 0.6, 3.55, f"${state}_{{t-1}}$", "hidden", width=0.8)
+    box(ax, 9.0, 3.55, f"${state}_t$", "hidden", width=0.8)
+    for x, y, sign in ((2.6, 3.55, r"$\odot$"), (4.6, 3.55, "+"), (4.6, 2.5, r"$\odot$")):
+        box(ax, x, y, sign, "plain", width=0.36, height=0.36, fontsize=11)
+    for start, end in (((1.0, 3.55), (2.42, 3.55)), ((2.78, 3.55), (4.42, 3.55)),
+                       ((4.78, 3.55), (8.6, 3.55))):  # fmt: skip
+        arrow(ax, start, end, colour="blue")
+    arrow(ax, (4.6, 2.68), (4.6, 3.37))
+    box(ax, 2.6, 1.4, rf"$\sigma$   ${keep}$", "plain", width=0.9)
+    arrow(ax, (2.6, 1.65), (2.6, 3.37), "keep", offset=(-0.34, 0.1))
+    box(ax, 4.6, 1.4, f"tanh   ${new}$", "hidden", width=1.15)
+    arrow(ax, (4.6, 1.65), (4.6, 2.32))
+    if "i" in has:
+        box(ax, 6.2, 1.4, r"$\sigma$   $i$", "plain", width=0.9)
+        arrow(ax, (6.1, 1.65), (4.78, 2.45), "write", offset=(0.3, 0.22))
+    else:
+        arrow(ax, (2.85, 1.65), (4.42, 2.45), f"$1-{keep}$", offset=(-0.2, 0.3))
+    sources = [2.6, 4.6] + [6.2] * ("i" in has)
+    if "o" in has:
+        box(ax, 7.8, 2.85, "tanh", "plain", width=0.8, height=0.42)
+        box(ax, 7.8, 2.1, r"$\odot$", "plain", width=0.36, height=0.36, fontsize=11)
+        box(ax, 7.8, 1.4, r"$\sigma$   $o$", "plain", width=0.9)
+        box(ax, 9.0, 2.1, "$h_t$", "hidden", width=0.8)
+        arrow(ax, (7.8, 3.55), (7.8, 3.06))
+        arrow(ax, (7.8, 2.64), (7.8, 2.28))
+        arrow(ax, (7.8, 1.65), (7.8, 1.92))
+        arrow(ax, (7.98, 2.1), (8.6, 2.1))
+        sources.append(7.8)
+    if "r" in has:
+        box(ax, 7.4, 1.4, r"$\sigma$   $r$", "plain", width=0.9)
+        box(ax, 6.1, 1.4, r"$\odot$", "plain", width=0.36, height=0.36, fontsize=11)
+        arrow(ax, (6.95, 1.4), (6.28, 1.4))
+        arrow(ax, (5.92, 1.4), (5.18, 1.4))
+        note(ax, 6.2, 1.85, "how much past", fontsize=9)
+        arrow(ax, (6.1, 0.59), (6.1, 1.22), "$h_{t-1}$", offset=(0.36, 0))
+        sources.append(7.4)
+    left, right = 2.1, max(sources) + 0.6
+    box(ax, (left + right) / 2, 0.35, "$x_t$ and $h_{t-1}$", "input", width=right - left,
+        height=0.48)  # fmt: skip
+    for x in sources:
+        label = "$x_t$" if "r" in has and x == 4.6 else ""
+        arrow(ax, (x, 0.59), (x, 1.15), label, offset=(0.25, 0))
+    return ax
+
+
+def four_machines(ax=None):
+    """The GRU's gates as axes: at three corners and along one edge it is an older network.
+
+    Look at the left edge, z = 1: there the reset gate has nothing to say.
+    """
+    ax = canvas(8.4, 3.9, ax)
+    ax.add_patch(
+        FancyBboxPatch((2.2, 0.85), 4.4, 2.2, boxstyle="round,pad=0,rounding_size=0.1",
+                       facecolor="#F4F4F4", linewidth=0)
+    )  # fmt: skip
+    box(ax, 6.6, 3.05, "plain RNN", "hidden", width=1.5)
+    box(ax, 6.6, 0.85, "feed-forward", "input", width=1.5)
+    box(ax, 2.2, 1.95, "copy", "output", width=0.9, height=2.6)
+    box(ax, 4.4, 3.05, "leaky unit", "hidden", width=1.5)
+    note(ax, 4.4, 1.95, "everything between\nis learned", fontsize=9.5)
+    arrow(ax, (2.2, 0.35), (6.6, 0.35), "$1-z$: write", offset=(0, -0.2))
+    arrow(ax, (7.7, 0.85), (7.7, 3.05), "$r$", offset=(0.25, 0))
+    for x, label in ((1.95, "0"), (6.85, "1")):
+        note(ax, x, 0.35, label, fontsize=9)
+    for y, label in ((0.65, "0"), (3.25, "1")):
+        note(ax, 7.7, y, label, fontsize=9)
+    return ax
+
+
+# --- Chapter 8: deep and bidirectional -----------------------------------------------------------
+
+
+def stack_gradients(ax=None):
+    """Gradients in a stack of two layers: left within a layer, down between layers.
+
+    Look at a state of the lower layer: what comes from above is its dhs, what comes from the right
+    is its own backpropagation through time.
+    """
+    ax = canvas(7.6, 4.5, ax)
+    for i, t in enumerate("123"):
+        x = 1.5 + 1.8 * i
+        box(ax, x, 0.4, rf"$\mathrm{{d}}x_{t}$", "input", width=0.8)
+        for y, layer in ((1.6, 1), (2.9, 2)):
+            box(ax, x, y, rf"$\mathrm{{d}}h^{layer}_{t}$", "hidden", width=0.8)
+            arrow(ax, (x, y - 0.25), (x, y - (0.95 if layer == 1 else 1.05)), colour="blue")
+            note(ax, x + 0.42, y - 0.6, rf"$W_{{xh}}^{{{layer}\,\top}}$", fontsize=8.5)
+            arrow(ax, (x - 0.4, y), (x - (1.1 if i == 0 else 1.4), y), colour="pink", dashed=True)
+            note(ax, x - 0.82, y + 0.25, rf"$W_{{hh}}^{{{layer}\,\top}}$", fontsize=8.5)
+        arrow(ax, (x, 3.75), (x, 3.15), colour="orange")
+        note(ax, x, 3.98, f"from $L_{t}$", fontsize=9)
+    note(ax, 6.0, 2.25, "d$x$ of layer 2\nis d$hs$ of layer 1", fontsize=9, ha="left")
+    return ax
+
+
+def dropout_masks(ax=None):
+    """Where the masks act: one colour is one mask. Left a new one each step, right one for all.
+
+    Look at the arrows from the lower to the upper layer; the arrows along time have no mask.
+    """
+    ax = canvas(9.6, 3.6, ax)
+    for x0, title, colours in (
+        (0.7, "a new mask at each step", ("orange", "green", "pink", "sky")),
+        (5.7, "one mask for the whole sequence", ("orange",) * 4),
+    ):
+        note(ax, x0 + 1.65, 3.35, title)
+        for i, (t, colour) in enumerate(zip("1234", colours)):
+            x = x0 + 1.1 * i
+            box(ax, x, 0.4, f"$x_{t}$", "input")
+            arrow(ax, (x, 0.65), (x, 1.15))
+            for y, layer in ((1.4, 1), (2.6, 2)):
+                box(ax, x, y, f"$h^{layer}_{t}$", "hidden")
+                if i:
+                    arrow(ax, (x - 0.79, y), (x - 0.31, y))
+            arrow(ax, (x, 1.65), (x, 2.35), colour=colour)
+            ax.plot(x, 1.98, "osD^"[("orange", "green", "pink", "sky").index(colour)],
+                    color=COLOURS[colour], ms=9)  # fmt: skip
+    return ax
+
+
+def bidirectional_gradients(ax=None):
+    """Left: two networks, one reads from each end. Right: each one's gradient runs against it.
+
+    Look at the ends: the forward network has read everything at t = 3, the backward one at t = 1.
+    """
+    ax = canvas(10.6, 4.3, ax)
+    for x0, d, title in ((1.0, "", "forward: values"), (6.5, r"\mathrm{d}", "backward: gradients")):
+        note(ax, x0 + 1.6, 4.05, title)
+        back = bool(d)
+        for i, t in enumerate("123"):
+            x = x0 + 1.6 * i
+            box(ax, x, 0.4, f"${d}x_{t}$", "input", width=0.66)
+            box(ax, x - 0.3, 1.5, rf"${d}\overrightarrow{{h}}_{t}$", "hidden", width=0.62)
+            box(ax, x + 0.3, 2.4, rf"${d}\overleftarrow{{h}}_{t}$", "hidden", width=0.62)
+            box(ax, x, 3.4, f"${d}z_{t}$", "output", width=0.66)
+            ways = (
+                ((x - 0.12, 0.65), (x - 0.3, 1.25), "grey"),
+                ((x + 0.16, 0.65), (x + 0.36, 2.15), "grey"),
+                ((x - 0.3, 1.75), (x - 0.18, 3.15), "grey"),
+                ((x + 0.3, 2.65), (x + 0.16, 3.15), "grey"),
+            )
+            if i:
+                ways += (
+                    ((x - 1.59, 1.5), (x - 0.61, 1.5), "blue"),
+                    ((x - 0.01, 2.4), (x - 0.99, 2.4), "blue"),
+                )
+            for start, end, colour in ways:
+                if back:
+                    start, end = end, start
+                    colour = "orange" if colour == "grey" else "pink"
+                arrow(ax, start, end, colour=colour, dashed=colour == "pink")
+    return ax
+
+
+def reversed_padding(ax=None):
+    """A sequence of three in a batch of five: reversed within its own length, and with its padding.
+
+    Look where the padding ends up in the last row: in front of everything.
+    """
+    ax = canvas(8.2, 2.6, ax)
+    rows = (
+        ("as it lies in the batch", "abc..", 2.1),
+        ("reversed within its length", "cba..", 1.25),
+        ("reversed with its padding", "..cba", 0.4),
+    )
+    for label, row, y in rows:
+        note(ax, 3.3, y, label, ha="right")
+        for i, symbol in enumerate(row):
+            real = symbol != "."
+            name = f"$x_{'abc'.index(symbol) + 1}$" if real else "pad"
+            box(ax, 4.0 + 0.85 * i, y, name, "input" if real else "plain", width=0.75, fontsize=9)
+    return ax
+
+
+# --- Chapter 8: slots ---------------------------------------------------------------------------
+
+SLOT_COLOURS = {
+    "from": "orange",
+    "to": "blue",
+    "via": "green",
+    "leave": "yellow",
+    "arrive": "sky",
+}
+
+
+def tagged_sentences(rows=None, ax=None, colours=SLOT_COLOURS):
+    """Sentences with a coloured bar and a name under every slot. Returns the axes.
+
+    rows: pairs (words, tags), tags in IOB form; None draws the two sentences of chapter 1. Look for
+    the same word above two colours.
+    """
+    if rows is None:
+        date = ["on", "November", "2nd"]
+        rows = [
+            (["leave", "Taipei", *date], ["O", "B-from", "O", "B-leave", "I-leave"]),
+            (["arrive", "Taipei", *date], ["O", "B-to", "O", "B-arrive", "I-arrive"]),
+        ]
+    letter = 0.122  # width of a monospaced letter at this size, in units of the canvas
+    widest = max(sum(len(word) + 1 for word in words) for words, _ in rows)
+    ax = canvas(max(5.0, letter * widest + 0.4), 0.95 * len(rows) + 0.1, ax)
+    size = 10 * min(1, 7.5 / (0.95 * (letter * widest + 0.4)))
+    for row, (words, tags) in enumerate(rows):
+        x, y = 0.2, 0.95 * (len(rows) - row) - 0.25
+        for i, (word, tag) in enumerate(zip(words, tags)):
+            width = letter * len(word)
+            part, _, slot = tag.partition("-")
+            style = {"family": "monospace", "color": COLOURS["black"]}
+            note(ax, x + width / 2, y, word, fontsize=size, **style)
+            if slot:
+                joined = i + 1 < len(tags) and tags[i + 1] == f"I-{slot}"
+                bar = [x, x + width + letter * joined]
+                colour = COLOURS[colours[slot]]
+                ax.plot(bar, [y - 0.2] * 2, color=colour, linewidth=5, solid_capstyle="butt")
+                if part == "B":
+                    note(ax, x, y - 0.42, slot, ha="left", fontsize=0.9 * size, **style)
+            x += width + letter
+    return ax

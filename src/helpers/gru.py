@@ -4,9 +4,9 @@
     n = tanh(x_t W_xn + b_xn + r ⊙ (h_{t−1} W_hn + b_n))      the candidate
     h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n                   z keeps, 1 − z replaces
 
-in torch's order r, z, n. Cho et al. (2014) reset the state *before* the product,
-(r ⊙ h_{t−1}) W_hn: GRU_CHO below. Torch, like cuDNN, resets *after* it, so that one product serves
-all three blocks. Both have the same weight matrices but compute different functions.
+in torch's order r, z, n. Cho et al. (2014), as published, reset the state *before* the product,
+(r ⊙ h_{t−1}) W_hn: GRU_CHO below. Torch, like cuDNN and their first preprint, resets *after* it, so
+that one product serves all three blocks. The weight matrices are the same, the functions are not.
 Shapes: T time steps, B batch, H hidden units; a letter stands for one block (B, H), or (T, B, H) in
 the slopes.
 """

@@ -29,8 +29,8 @@ def kinds(gates: str) -> tuple:
 def squash(a, kinds, out):
     """σ of the gates and tanh of the candidate, all with one tanh: σ(a) = ½ tanh(½ a) + ½.
 
-    a: (k, B, H), overwritten; kinds from the function of that name; out: (k, B, H). One call on a
-    large array is much faster than four on small ones.
+    a: (k, B, H), overwritten; kinds from the function of that name; out: (k, B, H). Four calls on
+    one array cost less than two or three on each of its parts, above all where arrays are small.
     """
     scale, shift = kinds
     a *= scale

@@ -1,12 +1,14 @@
 """Synthetic tasks: sequences whose right answer, and whose best score without memory, are known.
 
-toggle and echo return x (T, B, 1) with entries −1 and 1 in float32, recall and copy return symbols
-(T, B) as ids, adding returns numbers (T, B, 2). Answers are targets (T, B) with a mask (T, B) that
-is False where there is nothing to answer; adding has one number (B, 1) for each sequence.
+toggle and echo return x (T, B, 1) with entries −1 and 1 in float32, timing with 0 and 1; recall and
+copy return symbols (T, B) as ids, adding returns numbers (T, B, 2). Answers are targets (T, B) with
+a mask (T, B) that is False where there is nothing to answer; adding has one number (B, 1) for each
+sequence.
 
 Best score without memory, where it scores:
 
     toggle, echo    ln 2 nats, accuracy ½
+    timing          ln 2 nats, accuracy ½
     recall          ln keys nats, accuracy 1/keys
     copy            copy_baseline(lag, length, symbols) nats per step
     adding          ADDING_BASELINE, a mean squared error of 1/6
@@ -133,6 +135,26 @@ def copy_baseline(lag: int, length: int = 10, symbols: int = 8) -> float:
     """
     check_sizes(lag=lag, length=length, symbols=symbols)
     return length * float(np.log(symbols)) / (lag + 2 * length)
+
+
+def timing(interval: int, B: int, rng):
+    """Was the pause short or long? Two spikes, `interval` or `interval` + 1 steps apart.
+
+    x (T, B, 1) in float32, T = interval + 2: 1 at the first step and at the second spike, else 0.
+    Scored at the second spike only: 0 for the short pause and 1 for the long one, as likely as each
+    other. Nothing but the number of empty steps tells them apart.
+    Returns x (T, B, 1), targets (T, B), mask (T, B).
+    Raises: ValueError if a size is not a positive integer.
+    Source: after Gers et al. (2002), who tell sequences of many spikes, 49 or 50 steps apart.
+    """
+    check_sizes(interval=interval, B=B)
+    x = np.zeros((interval + 2, B, 1), np.float32)
+    targets, mask = np.zeros((interval + 2, B), dtype=np.int64), np.zeros((interval + 2, B), bool)
+    long, column = rng.integers(0, 2, B), np.arange(B)
+    second = interval + long
+    x[0], x[second, column] = 1, 1
+    targets[second, column], mask[second, column] = long, True
+    return x, targets, mask
 
 
 def _check_at_least_2(name, value):
