@@ -37,7 +37,7 @@ def gru_slopes(a, states, b_n):
     """∂h_t/∂ of what comes from h_{t−1}: a_r, a_z, h W_hn + b_n; beside them z, and ∂h_t/∂a_n."""
     h_prev = states[0][:-1]
     r, z, n, from_h = a
-    slopes = np.empty(a.shape, a.dtype)
+    slopes = np.empty_like(a)
     dr, dz, dn_h, dn = slopes
     np.multiply(dtanh(n, out=dn), 1 - z, out=dn)
     np.multiply(dn, r, out=dn_h)

@@ -68,7 +68,7 @@ def lstm_slopes(a, states):
     """For all steps at once: ∂c_t/∂a of i, f, g and ∂h_t/∂a_o; beside them ∂h_t/∂c_t, and f."""
     _, c = states
     i, f, g, o, tanh_c = a
-    slopes = np.empty(a.shape, a.dtype)
+    slopes = np.empty_like(a)
     di, df, dg, do, dc = slopes
     np.multiply(dsigmoid(i, out=di), g, out=di)
     np.multiply(dsigmoid(f, out=df), c[:-1], out=df)

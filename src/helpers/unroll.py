@@ -95,20 +95,19 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     H, k = len(params["W_hh"]), cell.n_gates
     own = [params[name] for name in cell.own]  # only some cells have parameters of their own
     # No step of the input's part depends on the step before: one product serves all T.
-    # The loop then finds what belongs to a step in one place: time comes first while it runs.
-    ax = (x.reshape(T * B, D) @ by_gate(params["W_xh"], H)).reshape(k, T, B, H)
-    a = np.empty((T, k + cell.n_kept, B, H), x.dtype)
-    np.add(ax.swapaxes(0, 1), params["b_h"].reshape(k, 1, H), out=a[:, :k])
+    a = np.empty((k + cell.n_kept, T, B, H), x.dtype)
+    np.matmul(x.reshape(T * B, D), by_gate(params["W_xh"], H), out=a[:k].reshape(k, T * B, H))
+    a[:k] += params["b_h"].reshape(k, 1, 1, H)
     states = tuple(np.empty((T + 1, B, H), x.dtype) for _ in range(cell.n_states))
     for array, start in zip(states, state or zero_state(cell, params, B)):
         array[0] = start
     W_hh = by_gate(params["W_hh"], H)
     ah = np.empty((len(W_hh), B, H), x.dtype)
     before, after = zip(*(s[:-1] for s in states)), zip(*(s[1:] for s in states))
-    for a_t, prev, new in zip(a, before, after):
+    for a_t, prev, new in zip(a.swapaxes(0, 1), before, after):
         np.matmul(prev[0], W_hh, out=ah)
         cell.forward(a_t, ah, prev, new, *own)
-    return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a.swapaxes(0, 1), states)
+    return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a, states)
 
 
 def _check_backward(cell, x, H, dhs, dstate):
@@ -174,7 +173,10 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
         **own_grads,
     }
     W_xh_T = np.ascontiguousarray(params["W_xh"].T).reshape(k, H, D)
-    dx = np.add.reduce(da @ W_xh_T, axis=0).reshape(T, B, D)
+    dx = da[0] @ W_xh_T[0]
+    for da_gate, W_gate in zip(da[1:], W_xh_T[1:]):
+        dx += da_gate @ W_gate
+    dx = dx.reshape(T, B, D)
     return grads, dx, (dh, *others)
 
 
