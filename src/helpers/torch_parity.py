@@ -88,3 +88,26 @@ def compare_cell(cell, T: int = 7, B: int = 3, D: int = 4, H: int = 5, seed: int
         name: float(np.abs(ours - theirs.detach().numpy()).max())
         for name, (ours, theirs) in pairs.items()
     }
+
+
+def from_torch(cell, layer: torch.nn.Module) -> dict:
+    """The inverse of to_torch, also after training: our names and layout, W_xh_l0, ….
+
+    torch's two biases of a gate become one, their sum; but for the GRU, where the second bias of n
+    is our b_n.
+    """
+    theirs = {name: p.detach().numpy() for name, p in layer.named_parameters()}
+    params, H = {}, layer.hidden_size
+    for name, array in theirs.items():
+        kind, _, suffix = name.partition("_l")
+        ours = {theirs: ours for ours, theirs in PAIRS.items()}.get(kind)
+        if ours is None:  # bias_hh, added below
+            continue
+        params[f"{ours}_l{suffix}"] = np.ascontiguousarray(array.T)
+        if ours == "b_h":
+            second = theirs[f"bias_hh_l{suffix}"]
+            params[f"b_h_l{suffix}"] = array + second
+            if "b_n" in cell.own:
+                params[f"b_h_l{suffix}"][-H:] = array[-H:]
+                params[f"b_n_l{suffix}"] = second[-H:].copy()
+    return params

@@ -1,0 +1,375 @@
+"""Sequence to sequence: an encoder reads the source, a decoder writes the target.
+
+    m_1 … m_T = encoder(x_1 … x_T)       c = g(m_1 … m_T)
+    h_t = cell([E y_{t−1}; c], h_{t−1})    z_t = h_t W_hy + b_y    P(y_t | y_<t, x) = softmax(z_t)
+
+The context c may start the decoder, enter it at every step, or both. With attention there is also a
+context of its own for every step, c_t, which joins the state before the read-out:
+
+    u_t = tanh([h_t; c_t] W_u + b_u)       z_t = u_t W_hy + b_y
+
+While the model learns, y_{t−1} is the true symbol (teacher forcing), so all steps of the decoder
+are one call of `unroll.forward`. Shapes: T source steps, S target steps, B batch, D embedding, H
+hidden units (of the encoder: both directions together), V target symbols.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import layers, unroll
+from .activations import dtanh, log_softmax
+from .attention import DOT, Score, attend_backward, attend_forward
+from .checks import check_shape, check_sizes
+from .losses import cross_entropy
+from .rnn import Cell
+from .tagger import pad, real
+from .text import Vocabulary
+
+START, END = 0, 1  # ids of the two marks that every target vocabulary begins with
+MARKS = ("<s>", "</s>")
+
+
+class Seq2Seq(NamedTuple):
+    """What a model is made of.
+
+    context: where c comes from, the encoder's "last" state or a learned "summary" of all its
+    states; feed: where c goes, to the decoder's "start", its "input" at every step, or "both";
+    score: how attention compares (see helpers.attention), or None for no attention.
+    """
+
+    cell: Cell
+    context: str = "last"
+    feed: str = "start"
+    score: Score | None = None
+
+
+def _check_model(model):
+    for name, value, known in (
+        ("context", model.context, ("last", "summary")),
+        ("feed", model.feed, ("start", "input", "both")),
+    ):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {known}, got {value!r}")
+
+
+# --- Batches ------------------------------------------------------------------------------------
+
+
+class Batch(NamedTuple):
+    """Pairs side by side, padded. inputs is START + y, targets is y + END: both (S, B)."""
+
+    source: np.ndarray
+    lengths: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
+    target_lengths: np.ndarray
+    start: bool = True  # no state is carried from one batch to the next
+
+
+def target_vocabulary(symbols) -> Vocabulary:
+    """The distinct symbols, sorted, behind the two marks: id 0 begins a target, id 1 ends it."""
+    return Vocabulary((*MARKS, *sorted(set(symbols) - set(MARKS))))
+
+
+def make_batch(sources, targets) -> Batch:
+    """Pad pairs of id sequences to one batch, with START and END around the targets.
+
+    Raises: ValueError if the numbers of sources and targets differ, or a source is empty.
+    """
+    if len(sources) != len(targets):
+        raise ValueError(f"there are {len(sources)} sources, but {len(targets)} targets")
+    source, lengths = pad(sources)
+    inputs, target_lengths = pad([[START, *y] for y in targets])
+    outputs, _ = pad([[*y, END] for y in targets])
+    return Batch(source, lengths, inputs, outputs, target_lengths)
+
+
+def random_batches(sources, targets, B: int, rng, pool: int = 50):
+    """Yield batches of B pairs for ever, each pair once a pass, sequences of like length together.
+
+    Each pass shuffles the pairs, sorts runs of `pool` batches by length so that little is padded,
+    and yields the batches of a run in random order. A remainder smaller than B is left out.
+    Raises: ValueError if there are fewer than B pairs.
+    """
+    check_sizes(B=B, pool=pool)
+    if len(sources) < B:
+        raise ValueError(f"there are {len(sources)} pairs, fewer than B = {B}")
+    return _draw_batches(sources, targets, B, rng, pool)
+
+
+def _draw_batches(sources, targets, B, rng, pool):
+    while True:
+        order = rng.permutation(len(sources))
+        for first in range(0, len(order) - B + 1, pool * B):
+            run = sorted(
+                order[first : first + pool * B],
+                key=lambda i: (len(sources[i]), len(targets[i])),
+            )
+            chunks = [run[i : i + B] for i in range(0, len(run) - B + 1, B)]
+            for j in rng.permutation(len(chunks)):
+                yield make_batch([sources[i] for i in chunks[j]], [targets[i] for i in chunks[j]])
+
+
+# --- Parameters ---------------------------------------------------------------------------------
+
+
+def part(params: dict, prefix: str) -> dict:
+    """The parameters whose names begin with the prefix, without it."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in params.items()
+        if name.startswith(prefix)
+    }
+
+
+def _with_prefix(prefix, grads):
+    return {prefix + name: gradient for name, gradient in grads.items()}
+
+
+def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=np.float32) -> dict:
+    """enc_E (V, D), the encoder's layer (two directions: H/2 units each), for a summary v_s (H,).
+
+    Raises: ValueError if a size is not a positive integer, or H is odd for two directions.
+    """
+    _check_model(model)
+    check_sizes(V=V, D=D, H=H)
+    if bidirectional and H % 2:
+        raise ValueError(f"H must be even for two directions, got {H}")
+    units = H // 2 if bidirectional else H
+    params = {
+        **layers.init_embedding(V, D, rng, dtype),
+        **unroll.init_stack(model.cell, D, units, 1, rng, bidirectional, dtype),
+    }
+    params = _with_prefix("enc_", params)
+    if model.context == "summary":
+        params["v_s"] = np.zeros(H, dtype)  # zero: the summary begins as the plain mean
+    return params
+
+
+def init_decoder(model, V: int, D: int, H: int, C: int, rng, dtype=np.float32) -> dict:
+    """dec_E (V, D), the decoder's layer, the paths of c (C,) into it, attention, and read-out.
+
+    Raises: ValueError if a size is not a positive integer.
+    """
+    _check_model(model)
+    check_sizes(V=V, D=D, H=H, C=C)
+    width = D if model.feed == "start" else D + C
+    params = {
+        **layers.init_embedding(V, D, rng, dtype),
+        **unroll.init_cell(model.cell, width, H, rng, dtype),
+    }
+    params = _with_prefix("dec_", params)
+    if model.feed != "input":
+        params |= _affine("start", C, model.cell.n_states * H, rng, dtype)
+    if model.score is not None:
+        params |= model.score.init(H, C, rng, dtype)
+        params |= _affine("u", H + C, H, rng, dtype)
+    return params | layers.init_linear(H, V, rng, dtype)
+
+
+def _affine(name, n_in, n_out, rng, dtype):
+    made = layers.init_linear(n_in, n_out, rng, dtype)
+    return {f"W_{name}": made["W_hy"], f"b_{name}": made["b_y"]}
+
+
+def init_seq2seq(
+    model, V_x: int, V_y: int, D: int, H: int, rng, bidirectional=False, dtype=np.float32
+) -> dict:
+    """All parameters of encoder and decoder in one dict; c and the memory have H features.
+
+    V_x source symbols, V_y target symbols.
+    Raises: ValueError if a size is not a positive integer, or H is odd for two directions.
+    """
+    return {
+        **init_encoder(model, V_x, D, H, rng, bidirectional, dtype),
+        **init_decoder(model, V_y, D, H, H, rng, dtype),
+    }
+
+
+# --- Encoder ------------------------------------------------------------------------------------
+
+
+class Encoded(NamedTuple):
+    """What the decoder may see: context c (B, C), memory (T, B, C), and where it is real (T, B)."""
+
+    context: np.ndarray
+    memory: np.ndarray | None = None
+    real: np.ndarray | None = None
+
+
+def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
+    """Read the sources; the context is the state at each sequence's own end, or a summary.
+
+    source: (T, B) ids, lengths: (B,). Padding is never read. Returns Encoded and a cache.
+    Raises: ValueError, TypeError or IndexError that names the argument.
+    """
+    _check_model(model)
+    check_shape("source", source, ("T", "B"))
+    enc = part(params, "enc_")
+    x = layers.embedding_forward(enc, source)
+    memory, finals, stack_cache = unroll.stack_forward(model.cell, enc, x, lengths)
+    mask, summary_cache = real(lengths, len(source)), None
+    if model.context == "summary":
+        query = np.broadcast_to(params["v_s"], (1, source.shape[1], len(params["v_s"])))
+        contexts, _, summary_cache = attend_forward(DOT, {}, query, memory, mask)
+        context = contexts[0]
+    else:
+        context = np.concatenate([state[0] for state in finals], axis=-1)
+    return Encoded(context, memory, mask), (source, stack_cache, finals, summary_cache)
+
+
+def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
+    """Back through the encoder. dcontext: (B, C); dmemory: (T, B, C) or None without attention."""
+    source, stack_cache, finals, summary_cache = cache
+    grads, dfinals = {}, None
+    if summary_cache is not None:
+        _, dquery, through_summary = attend_backward(DOT, {}, summary_cache, dcontext[None])
+        grads["v_s"] = dquery[0].sum(axis=0)
+        dmemory = through_summary if dmemory is None else dmemory + through_summary
+    else:
+        halves = np.split(dcontext, len(finals), axis=-1)
+        dfinals = [
+            (half.copy(), *(np.zeros_like(s) for s in state[1:]))
+            for half, state in zip(halves, finals)
+        ]
+    enc = part(params, "enc_")
+    stack_grads, dx, _ = unroll.stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
+    stack_grads |= layers.embedding_backward(enc, source, dx)
+    return grads | _with_prefix("enc_", stack_grads)
+
+
+# --- Decoder ------------------------------------------------------------------------------------
+
+
+class DecoderCache(NamedTuple):
+    """What `decode_backward` needs; started says whether c made the initial state."""
+
+    encoded: Encoded
+    inputs: np.ndarray
+    started: bool
+    state: tuple
+    unrolled: unroll.Cache
+    attended: tuple | None
+    read: np.ndarray  # (S, B, H), what the read-out reads: h_t, or u_t with attention
+
+
+def start_state(model, params: dict, context: np.ndarray) -> tuple:
+    """The decoder's first state: tanh(c W_start + b_start), or zeros if c only enters as input."""
+    dec, B = part(params, "dec_"), len(context)
+    if model.feed == "input":
+        return unroll.zero_state(model.cell, dec, B)
+    both = np.tanh(context @ params["W_start"] + params["b_start"])
+    return tuple(np.ascontiguousarray(s) for s in np.split(both, model.cell.n_states, axis=-1))
+
+
+def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None):
+    """Scores of every next symbol, after the symbols `inputs` (S, B).
+
+    state: the decoder's state before them, or None to start from the context.
+    Returns z (S, B, V), the state after, attention weights (S, B, T) or None, and a cache.
+    Raises: ValueError, TypeError or IndexError that names the argument.
+    """
+    _check_model(model)
+    check_shape("inputs", inputs, ("S", len(encoded.context)))
+    dec, started = part(params, "dec_"), state is None
+    if started:
+        state = start_state(model, params, encoded.context)
+    x = layers.embedding_forward(dec, inputs)
+    if model.feed != "start":
+        every = np.broadcast_to(encoded.context, (len(inputs), *encoded.context.shape))
+        x = np.concatenate([x, every], axis=-1)
+    hs, after, unrolled = unroll.forward(model.cell, dec, x, state)
+    read, weights, attended = hs, None, None
+    if model.score is not None:
+        contexts, weights, attention_cache = attend_forward(
+            model.score, params_of(model.score, params), hs, encoded.memory, encoded.real
+        )
+        joined = np.concatenate([hs, contexts], axis=-1)
+        read = np.tanh(joined @ params["W_u"] + params["b_u"])
+        attended = joined, attention_cache
+    z = layers.linear_forward(params, read)
+    cache = DecoderCache(encoded, inputs, started, state, unrolled, attended, read)
+    return z, after, weights, cache
+
+
+def params_of(score: Score, params: dict) -> dict:
+    """The parameters that belong to the score."""
+    return {name: params[name] for name in ("W_a", "W_q", "W_m", "v_a") if name in params}
+
+
+def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
+    """Back through the decoder. Returns grads, dcontext (B, C), and dmemory (T, B, C) or None."""
+    encoded, inputs, started, state, unrolled, attended, read = cache
+    dec, dmemory = part(params, "dec_"), None
+    H = len(dec["W_hh"])
+    grads, dhs = layers.linear_backward(params, read, dz)
+    if attended is not None:
+        joined, attention_cache = attended
+        du = dhs * dtanh(read)
+        flat = du.reshape(-1, H)
+        grads["W_u"] = joined.reshape(len(flat), -1).T @ flat
+        grads["b_u"] = flat.sum(axis=0)
+        djoined = du @ params["W_u"].T
+        dhs, dcontexts = djoined[..., :H].copy(), djoined[..., H:]
+        score_grads, dqueries, dmemory = attend_backward(
+            model.score, params_of(model.score, params), attention_cache, dcontexts
+        )
+        dhs += dqueries
+        grads |= score_grads
+    cell_grads, dx, dstate = unroll.backward(model.cell, dec, unrolled, dhs)
+    dcontext = np.zeros_like(encoded.context)
+    if model.feed != "start":
+        D = dec["E"].shape[1]
+        dx, every = dx[..., :D], dx[..., D:]
+        dcontext += every.sum(axis=0)
+    if started and model.feed != "input":
+        da = np.concatenate([d * dtanh(s) for d, s in zip(dstate, state)], axis=-1)
+        grads["W_start"] = encoded.context.T @ da
+        grads["b_start"] = da.sum(axis=0)
+        dcontext += da @ params["W_start"].T
+    cell_grads |= layers.embedding_backward(dec, inputs, np.ascontiguousarray(dx))
+    return grads | _with_prefix("dec_", cell_grads), dcontext, dmemory
+
+
+# --- The whole ----------------------------------------------------------------------------------
+
+
+def predict(model, params: dict, batch: Batch):
+    """Scores z (S, B, V) under teacher forcing, and attention weights (S, B, T) or None."""
+    encoded, _ = encode(model, params, batch.source, batch.lengths)
+    z, _, weights, _ = decode(model, params, encoded, batch.inputs)
+    return z, weights
+
+
+def loss_and_grads(model, params: dict, batch: Batch):
+    """Cross-entropy per target symbol (END included) in nats, and the gradient of every parameter.
+
+    Raises: ValueError, TypeError or IndexError that names the argument.
+    """
+    encoded, encoder_cache = encode(model, params, batch.source, batch.lengths)
+    z, _, _, decoder_cache = decode(model, params, encoded, batch.inputs)
+    loss, dz = cross_entropy(z, batch.targets, real(batch.target_lengths, len(z)))
+    grads, dcontext, dmemory = decode_backward(model, params, decoder_cache, dz)
+    return loss, grads | encode_backward(model, params, encoder_cache, dcontext, dmemory)
+
+
+def decoder_step(model, params: dict, encoded: Encoded):
+    """The decoder one symbol at a time, as helpers.decoding wants it: step and first state.
+
+    step(ids (N,), state) → log P (N, V), state. A state is a tuple of arrays with one row per
+    hypothesis: the cell's, and the number of the source that the hypothesis translates.
+    """
+
+    def step(ids, state):
+        *cell_state, row = state
+        mine = Encoded(
+            encoded.context[row],
+            None if encoded.memory is None else encoded.memory[:, row],
+            None if encoded.real is None else encoded.real[:, row],
+        )
+        z, after, _, _ = decode(model, params, mine, ids[None], tuple(cell_state))
+        return log_softmax(z[0]), (*after, row)
+
+    first = start_state(model, params, encoded.context)
+    return step, (*first, np.arange(len(encoded.context)))
