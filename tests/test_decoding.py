@@ -169,6 +169,30 @@ def test_decoding_always_ends(k):
         assert np.isclose(h.log_p, 5 * np.log(0.5))
 
 
+def test_every_score_is_what_teacher_forcing_gives():
+    # A network's state depends on all that was chosen: each hypothesis must go on with its own.
+    model = Seq2Seq(GRU, score=GENERAL)
+    params = seq2seq.init_seq2seq(model, 5, 6, 3, 8, RNG(0), dtype=np.float64)
+    for array in params.values():
+        array *= 4  # so that hypotheses change their places in the beam
+    sources = [np.array([1, 2, 4]), np.array([3])]
+    batch = seq2seq.make_batch(sources, [[], []])
+    encoded, _ = seq2seq.encode(model, params, batch.source, batch.lengths)
+    step_and_state = seq2seq.decoder_step(model, params, encoded)
+    found = [
+        [(h, b) for hypotheses in (beam_search(*step_and_state, 6, k=5),)
+         for b, hs in enumerate(hypotheses) for h in hs],
+        [(h, b) for b, h in enumerate(greedy(*step_and_state, 6))],
+        [(h, b) for b, h in enumerate(sample(*step_and_state, 6, RNG(1)))],
+    ]  # fmt: skip
+    for h, b in (pair for answers in found for pair in answers):
+        one = seq2seq.make_batch([sources[b]], [h.ids])
+        z, _ = seq2seq.predict(model, params, one)
+        log_p = z[:, 0] - np.log(np.exp(z[:, 0]).sum(axis=1, keepdims=True))
+        n = len(h.ids) + h.ended
+        assert abs(log_p[np.arange(n), one.targets[:n, 0]].sum() - h.log_p) < 1e-9
+
+
 def test_an_untrained_model_ends_too():
     model = Seq2Seq(GRU, score=GENERAL)
     params = seq2seq.init_seq2seq(model, 5, 6, 3, 4, RNG(0))

@@ -194,6 +194,22 @@ def test_the_gradient_of_the_context_of_a_decoder_alone():
     assert dmemory is None and max(errors.values()) < 1e-6, errors
 
 
+@pytest.mark.parametrize("cell", [LSTM, GRU, RNN], ids=lambda c: c.name)
+def test_a_model_that_torch_trained_comes_back(cell):
+    # After training torch's second biases are no longer zero: they must not be lost.
+    model, batch = Seq2Seq(cell, "last", "both", GENERAL), seq2seq.make_batch(*pairs())
+    net = TorchSeq2Seq(model, make(model, True))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        net.loss(batch).backward()
+        optimizer.step()
+    assert net.rnn["dec_"].bias_hh_l0.abs().mean() > 0.01
+    z, _ = seq2seq.predict(model, net.params(), batch)
+    theirs, _ = net(*(torch.from_numpy(a) for a in (batch.source, batch.lengths, batch.inputs)))
+    np.testing.assert_allclose(z, theirs.detach().numpy(), rtol=0, atol=1e-9)
+
+
 # --- Properties ---------------------------------------------------------------------------------
 
 some = pytest.mark.parametrize(
