@@ -35,8 +35,9 @@ lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
 serve: _build/.book  ## show the built pages at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
-bench: $(VENV)/.installed  ## time our cells against torch.nn (about a minute)
+bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (minutes)
 	$(BIN)/python benchmarks/cells.py
+	$(BIN)/python benchmarks/translate.py
 
 notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
 	$(BIN)/python tools/quote.py notebooks/*.ipynb

@@ -96,11 +96,12 @@ def beam_search(step, state: tuple, max_length: int, k: int, alpha: float = 0.0)
 
     Keep the k most probable beginnings; extend each by every symbol; keep the k best of those, and
     so on. A hypothesis that ends leaves the beam, which narrows by one. At the end all k are sorted
-    by log P / n^α, see `Hypothesis.score`. With k = 1 this is `greedy`.
-    Returns a list of k or fewer hypotheses per row, the best first.
+    by log P / n^α, see `Hypothesis.score`; α only sorts, it does not steer the search. One that was
+    cut at max_length is sorted with the others, although its log P lacks the END. With k = 1 this
+    is `greedy`. Returns a list of k or fewer hypotheses per row, the best first.
     Raises: ValueError if k or max_length is not a positive integer, alpha is negative, or the
     decoder returns NaN.
-    Source: Graves (2012); length normalisation: Wu et al. (2016).
+    Source: Graves (2012). Wu et al. (2016) divide by ((5 + n) / 6)^α instead.
     """
     check_sizes(max_length=max_length, k=k)
     if not alpha >= 0:

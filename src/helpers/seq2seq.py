@@ -299,7 +299,10 @@ def params_of(score: Score, params: dict) -> dict:
 
 
 def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
-    """Back through the decoder. Returns grads, dcontext (B, C), and dmemory (T, B, C) or None."""
+    """Back through the decoder. Returns grads, dcontext (B, C), and dmemory (T, B, C) or None.
+
+    A state that was passed to `decode` gets no gradient; one that came from the context does.
+    """
     encoded, inputs, started, state, unrolled, attended, read = cache
     dec, dmemory = part(params, "dec_"), None
     H = len(dec["W_hh"])

