@@ -116,7 +116,8 @@ def additive_init(H: int, M: int, rng, dtype=np.float32) -> dict:
 def additive_forward(params, queries, memory):
     """e_tj = tanh(q_t W_q + m_j W_m) · v_a: a small network with one hidden layer."""
     q, m = queries @ params["W_q"], memory @ params["W_m"]
-    hidden = np.tanh(q[:, :, None, :] + by_sequence(m)[None])  # (S, B, T, H)
+    hidden = q[:, :, None, :] + by_sequence(m)[None]  # (S, B, T, H)
+    np.tanh(hidden, out=hidden)  # in place: by far the largest array here
     return hidden @ params["v_a"], (queries, memory, hidden)
 
 
@@ -125,7 +126,9 @@ def additive_backward(params, cache, de):
     queries, memory, hidden = cache
     H, M = params["W_q"].shape[0], params["W_m"].shape[0]
     dv_a = de.reshape(-1) @ hidden.reshape(-1, H)
-    da = de[..., None] * params["v_a"] * dtanh(hidden)
+    da = dtanh(hidden)
+    da *= params["v_a"]
+    da *= de[..., None]
     dq, dm = da.sum(axis=2), by_sequence(da.sum(axis=0))  # (S, B, H) and (T, B, H)
     grads = {
         "W_q": queries.reshape(-1, H).T @ dq.reshape(-1, H),
