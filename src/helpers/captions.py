@@ -22,8 +22,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import seq2seq
+from .activations import dtanh
 from .checks import check_floats, check_shape, check_sizes
-from .layers import init_linear
+from .layers import init_affine
 from .losses import cross_entropy
 from .tagger import real
 from .text import Vocabulary
@@ -331,8 +332,7 @@ def init_eye(P: int, C: int, rng, dtype=np.float32) -> dict:
 
     Raises: ValueError if a size is not a positive integer.
     """
-    made = init_linear(P, C, rng, dtype)
-    return {"W_img": made["W_hy"], "b_img": made["b_y"]}
+    return init_affine("img", P, C, rng, dtype)
 
 
 def see(params: dict, seen: np.ndarray) -> np.ndarray:
@@ -360,7 +360,7 @@ def loss_and_grads(model, params: dict, batch: Batch):
     loss, dz = cross_entropy(z, batch.targets, real(batch.lengths, len(z)))
     grads, dc, _ = seq2seq.decode_backward(model, params, cache, dz)
     if "W_img" in params:
-        da = dc * (1 - c * c)
+        da = dc * dtanh(c)
         grads |= {"W_img": batch.seen.T @ da, "b_img": da.sum(axis=0)}
     return loss, grads
 

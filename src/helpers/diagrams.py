@@ -906,33 +906,38 @@ def decoding_tree(table=DECODING_TREE, k=1, ax=None):
 # --- Notebook 25: captions ----------------------------------------------------------------------
 
 
+def _feed(ax, x0, y, feed, below, above, source):
+    """A decoder of three steps and the way of the context c into it; c lies at (x0, y)."""
+    note(ax, x0 + 1.5, y + 1.45, f'feed = "{feed}"')
+    box(ax, x0, y, "$c$", source, width=0.52)
+    for i in range(3):
+        x = x0 + 1.08 + 0.92 * i
+        box(ax, x, y, f"$h_{i + 1}$", "hidden", width=0.54)
+        arrow(ax, (x, y - 1.05), (x, y - 0.25))
+        note(ax, x, y - 1.25, below[i])
+        arrow(ax, (x, y + 0.25), (x, y + 0.8))
+        note(ax, x, y + 1.0, above[i])
+        if i:
+            arrow(ax, (x - 0.65, y), (x - 0.27, y), colour="blue")
+        if feed != "start":
+            arrow(ax, (x - 0.38, y - 0.65), (x - 0.14, y - 0.25), colour="orange")
+    if feed != "start":
+        ax.plot([x0, x0, x0 + 2.54], [y - 0.25, y - 0.65, y - 0.65], color=COLOURS["orange"],
+                linewidth=1.3)  # fmt: skip
+    if feed != "input":
+        arrow(ax, (x0 + 0.26, y), (x0 + 0.81, y), colour="orange")
+
+
 def caption_feeds(ax=None):
     """Where a picture's features enter a decoder: once at the start, at every step, or both.
 
     Look at the orange arrows from the picture: one, one a step, or all of them.
     """
-    ax = canvas(10.95, 3.35, ax)
-    for panel, title in enumerate(("start", "input", "both")):
-        x0 = 0.55 + 3.65 * panel
-        note(ax, x0 + 1.35, 3.15, f'feed = "{title}"')
-        box(ax, x0, 1.65, "$c$", "input", width=0.56)
-        note(ax, x0, 2.17, "picture", fontsize=9)
-        for i, (word, said) in enumerate((("<s>", "two"), ("two", "fives"), ("fives", "</s>"))):
-            x = x0 + 0.98 + 0.84 * i
-            box(ax, x, 1.65, f"$h_{i + 1}$", "hidden", width=0.54)
-            note(ax, x, 0.25, word, fontsize=9)
-            arrow(ax, (x, 0.45), (x, 1.4))
-            arrow(ax, (x, 1.9), (x, 2.45))
-            note(ax, x, 2.65, said, fontsize=9)
-            if i:
-                arrow(ax, (x - 0.57, 1.65), (x - 0.27, 1.65), colour="blue")
-            if title != "start":
-                arrow(ax, (x - 0.34, 0.85), (x - 0.12, 1.4), colour="orange")
-        if title != "start":
-            last = x0 + 0.98 + 0.84 * 2 - 0.34
-            ax.plot([x0, x0, last], [1.4, 0.85, 0.85], color=COLOURS["orange"], linewidth=1.3)
-        if title != "input":
-            arrow(ax, (x0 + 0.28, 1.65), (x0 + 0.71, 1.65), colour="orange")
+    ax = canvas(11.35, 3.3, ax)
+    for panel, feed in enumerate(("start", "input", "both")):
+        x0 = 0.6 + 3.7 * panel
+        _feed(ax, x0, 1.6, feed, ("<s>", "two", "fives"), ("two", "fives", "</s>"), "input")
+        note(ax, x0, 2.12, "picture", fontsize=9)
     return ax
 
 
@@ -1137,25 +1142,9 @@ def context_ways(ax=None):
     Look at the orange arrows: through the first state, into every step, or both.
     """
     ax = canvas(11.2, 5.6, ax)
-    for panel, title in enumerate(("start", "input", "both")):
-        x0 = 0.45 + 3.7 * panel
-        note(ax, x0 + 1.5, 5.35, f'feed = "{title}"')
-        box(ax, x0, 3.9, "$c$", "plain", width=0.52)
-        for i in range(3):
-            x = x0 + 1.08 + 0.92 * i
-            box(ax, x, 3.9, f"$h_{i + 1}$", "hidden", width=0.54)
-            arrow(ax, (x, 2.85), (x, 3.65))
-            note(ax, x, 2.65, f"$y_{i}$")
-            arrow(ax, (x, 4.15), (x, 4.7))
-            note(ax, x, 4.9, f"$y_{i + 1}$")
-            if i:
-                arrow(ax, (x - 0.65, 3.9), (x - 0.27, 3.9), colour="blue")
-            if title != "start":
-                arrow(ax, (x - 0.38, 3.25), (x - 0.14, 3.65), colour="orange")
-        if title != "start":
-            ax.plot([x0, x0, x0 + 2.54], [3.65, 3.25, 3.25], color=COLOURS["orange"], linewidth=1.3)
-        if title != "input":
-            arrow(ax, (x0 + 0.26, 3.9), (x0 + 0.81, 3.9), colour="orange")
+    below, above = ([f"$y_{i + shift}$" for i in range(3)] for shift in (0, 1))
+    for panel, feed in enumerate(("start", "input", "both")):
+        _feed(ax, 0.45 + 3.7 * panel, 3.9, feed, below, above, "plain")
     for x0, title in ((1.2, 'context = "last"'), (6.8, 'context = "summary"')):
         note(ax, x0 + 1.7, 2.0, title)
         for t in range(4):

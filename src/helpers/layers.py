@@ -70,6 +70,15 @@ def init_linear(H: int, V: int, rng, dtype=np.float32) -> dict:
     }
 
 
+def init_affine(name: str, n_in: int, n_out: int, rng, dtype=np.float32) -> dict:
+    """W_name (n_in, n_out) and b_name (n_out,), made as those of the read-out.
+
+    Raises: ValueError if a size is not a positive integer.
+    """
+    made = init_linear(n_in, n_out, rng, dtype)
+    return {f"W_{name}": made["W_hy"], f"b_{name}": made["b_y"]}
+
+
 def _check_linear(params, h):
     check_shape("params['W_hy']", params["W_hy"], ("H", "V"))
     H, V = params["W_hy"].shape

@@ -161,16 +161,11 @@ def init_decoder(model, V: int, D: int, H: int, C: int, rng, dtype=np.float32) -
     }
     params = _with_prefix("dec_", params)
     if model.feed != "input":
-        params |= _affine("start", C, model.cell.n_states * H, rng, dtype)
+        params |= layers.init_affine("start", C, model.cell.n_states * H, rng, dtype)
     if model.score is not None:
         params |= model.score.init(H, C, rng, dtype)
-        params |= _affine("u", H + C, H, rng, dtype)
+        params |= layers.init_affine("u", H + C, H, rng, dtype)
     return params | layers.init_linear(H, V, rng, dtype)
-
-
-def _affine(name, n_in, n_out, rng, dtype):
-    made = layers.init_linear(n_in, n_out, rng, dtype)
-    return {f"W_{name}": made["W_hy"], f"b_{name}": made["b_y"]}
 
 
 def init_seq2seq(
@@ -256,9 +251,8 @@ class DecoderCache(NamedTuple):
 
 def start_state(model, params: dict, context: np.ndarray) -> tuple:
     """The decoder's first state: tanh(c W_start + b_start), or zeros if c only enters as input."""
-    dec, B = part(params, "dec_"), len(context)
     if model.feed == "input":
-        return unroll.zero_state(model.cell, dec, B)
+        return unroll.zero_state(model.cell, part(params, "dec_"), len(context))
     both = np.tanh(context @ params["W_start"] + params["b_start"])
     return tuple(np.ascontiguousarray(s) for s in np.split(both, model.cell.n_states, axis=-1))
 
@@ -283,7 +277,7 @@ def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None
     read, weights, attended = hs, None, None
     if model.score is not None:
         contexts, weights, attention_cache = attend_forward(
-            model.score, params_of(model.score, params), hs, encoded.memory, encoded.real
+            model.score, params, hs, encoded.memory, encoded.real
         )
         joined = np.concatenate([hs, contexts], axis=-1)
         read = np.tanh(joined @ params["W_u"] + params["b_u"])
@@ -291,11 +285,6 @@ def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None
     z = layers.linear_forward(params, read)
     cache = DecoderCache(encoded, inputs, started, state, unrolled, attended, read)
     return z, after, weights, cache
-
-
-def params_of(score: Score, params: dict) -> dict:
-    """The parameters that belong to the score."""
-    return {name: params[name] for name in ("W_a", "W_q", "W_m", "v_a") if name in params}
 
 
 def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
@@ -316,7 +305,7 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         djoined = du @ params["W_u"].T
         dhs, dcontexts = djoined[..., :H].copy(), djoined[..., H:]
         score_grads, dqueries, dmemory = attend_backward(
-            model.score, params_of(model.score, params), attention_cache, dcontexts
+            model.score, params, attention_cache, dcontexts
         )
         dhs += dqueries
         grads |= score_grads

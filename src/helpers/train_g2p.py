@@ -41,9 +41,8 @@ class Trainer:
         )  # fmt: skip
         for prefix, suffixes in (("enc_", ("_l0", "_l0_reverse")), ("dec_", ("",))):
             for suffix in suffixes:
-                name = f"{prefix}b_h{suffix}"
-                one = {"b_h": params[name], "W_hh": params[f"{prefix}W_hh{suffix}"]}
-                params[name] = set_forget_bias(g2p.MODEL.cell, one, 1.0)["b_h"]
+                one = {name: params[f"{prefix}{name}{suffix}"] for name in ("b_h", "W_hh")}
+                set_forget_bias(g2p.MODEL.cell, one, 1.0)  # in place
         self.net = TorchSeq2Seq(g2p.MODEL, params, settings["dropout"])
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=settings["lr"])
 
