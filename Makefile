@@ -40,6 +40,7 @@ bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (m
 	$(BIN)/python benchmarks/translate.py
 
 notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
+	$(BIN)/python tools/module_map.py
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 	$(BIN)/python tools/cover.py

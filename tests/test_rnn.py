@@ -201,7 +201,15 @@ def test_dtype_is_kept(dtype):
     params, x, state = make(dtype=dtype)
     hs, final, cache = unroll.forward(RNN, params, x, state)
     grads, dx, dstate = unroll.backward(RNN, params, cache, np.ones_like(hs), state)
-    arrays = [hs, *final, cache.a, *grads.values(), dx, *dstate, rnn_step(params, x[0], state[0])]
+    arrays = [
+        hs,
+        *final,
+        cache.gates,
+        *grads.values(),
+        dx,
+        *dstate,
+        rnn_step(params, x[0], state[0]),
+    ]
     arrays += unroll.zero_state(RNN, params, 3)
 
     params, x, y0, R, S = make_jordan(dtype=dtype)

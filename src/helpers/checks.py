@@ -1,4 +1,4 @@
-"""Checks at the public boundary: an error names the argument and the shape it got.
+"""Checks at the public boundary: an error names the argument and what it got.
 
 Every public function of this package calls these before it computes. They cost microseconds and
 turn a broadcast that would silently give nonsense into a sentence.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import NonFiniteError, check_sizes
-from .seq2seq import END, START
+from .text import END, START
 
 
 class Hypothesis(NamedTuple):
@@ -34,7 +34,7 @@ class Hypothesis(NamedTuple):
         return self.log_p / (len(self.ids) + self.ended) ** alpha
 
 
-def _checked(log_p):
+def checked(log_p):
     """A decoder's answer, which must not be NaN (−∞ is a probability of zero)."""
     if np.isnan(log_p).any():
         raise NonFiniteError("the decoder returned NaN instead of log-probabilities")
@@ -46,7 +46,7 @@ def greedy(step, state: tuple, max_length: int) -> list:
 
     Raises: ValueError if max_length is not a positive integer or the decoder returns NaN.
     """
-    return _one_by_one(step, state, max_length, lambda log_p: log_p.argmax(axis=1))
+    return one_by_one(step, state, max_length, lambda log_p: log_p.argmax(axis=1))
 
 
 def sample(step, state: tuple, max_length: int, rng, temperature=1.0, top_k=None) -> list:
@@ -68,10 +68,10 @@ def sample(step, state: tuple, max_length: int, rng, temperature=1.0, top_k=None
         # The largest of z plus Gumbel noise is a draw from softmax(z).
         return (z + rng.gumbel(size=z.shape)).argmax(axis=1)
 
-    return _one_by_one(step, state, max_length, choose)
+    return one_by_one(step, state, max_length, choose)
 
 
-def _one_by_one(step, state, max_length, choose):
+def one_by_one(step, state, max_length, choose):
     """One hypothesis per row, symbol by symbol, until all have ended or max_length is reached."""
     check_sizes(max_length=max_length)
     N = len(state[0])
@@ -79,7 +79,7 @@ def _one_by_one(step, state, max_length, choose):
     chosen, total = [], np.zeros(N)
     for _ in range(max_length):
         log_p, state = step(ids, state)
-        ids = choose(_checked(log_p))
+        ids = choose(checked(log_p))
         total += np.where(running, log_p[np.arange(N), ids], 0)
         chosen.append(np.where(running, ids, END))
         running &= ids != END
@@ -115,7 +115,7 @@ def beam_search(step, state: tuple, max_length: int, k: int, alpha: float = 0.0)
     for t in range(max_length):
         next_log_p, state = step(last, state)
         V = next_log_p.shape[1]
-        total = (log_p[:, :, None] + _checked(next_log_p).reshape(B, k, V)).reshape(B, k * V)
+        total = (log_p[:, :, None] + checked(next_log_p).reshape(B, k, V)).reshape(B, k * V)
         best = np.argsort(-total, axis=1, kind="stable")[:, :k]
         parent, symbol = np.divmod(best, V)
         log_p = np.take_along_axis(total, best, axis=1)

@@ -1,4 +1,4 @@
-"""The first proof of a gradient: finite differences.
+"""The first check of a gradient: finite differences.
 
 A gradient check is only as good as its question. With a loss that sums all outputs, many wrong
 backward passes look right; so every output, at every step, gets its own random weight here.

@@ -1,4 +1,4 @@
-"""How a change of the state travels through time: exact Jacobians of any cell, and their products.
+"""How a change of the state travels through time: Jacobians, their products.
 
 The state s_t stands for (h_t,), or (h_t, c_t) side by side for a cell with two states: n numbers in
 all. The step's Jacobian J_t = ∂s_t/∂s_{t−1} has a row per output and a column per input, so a

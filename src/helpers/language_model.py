@@ -1,4 +1,4 @@
-"""A recurrent language model: p(next symbol | all symbols so far), for any cell.
+"""A recurrent language model: p(next symbol | all symbols so far).
 
     x_t = E[id_t]      h_t = cell(x_t, h_{t−1})      z_t = h_t W_hy + b_y      p_t = softmax(z_t)
 
@@ -10,7 +10,7 @@ import numpy as np
 from . import layers, sequence_model
 from .activations import softmax
 from .checks import check_ids, check_shape, check_sizes
-from .losses import cross_entropy
+from .losses import LossAndGrads, cross_entropy
 
 
 def init_language_model(cell, V: int, D: int, H: int, rng, dtype=np.float32) -> dict:
@@ -46,10 +46,11 @@ def loss_and_grads(
     """
     check_shape("inputs", inputs, ("T", "B"))
     x = layers.embedding_forward(params, inputs)
-    loss, grads, state, dx = sequence_model.loss_and_grads(
+    (loss, grads, state), dx = sequence_model.loss_and_dx(
         cell, params, x, lambda z: cross_entropy(z, targets, mask), state, truncate
     )
-    return loss, {**layers.embedding_backward(params, inputs, dx), **grads}, state
+    grads = {**layers.embedding_backward(params, inputs, dx), **grads}
+    return LossAndGrads(loss, grads, state)
 
 
 def evaluate(cell, params: dict, ids: np.ndarray, chunk: int = 1000) -> float:

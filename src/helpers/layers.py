@@ -1,4 +1,4 @@
-"""The layers around a recurrence: an embedding before it, a linear read-out after it.
+"""The layers around a recurrence: embedding, linear read-out, dropout.
 
 Shapes: any leading dimensions (…), usually (T, B). V vocabulary, D features, H hidden units.
 """

@@ -1,4 +1,4 @@
-"""Long short-term memory, and its relatives: each cell is a small variation of the one above it.
+"""Long short-term memory, and its relatives: each a small variation.
 
     i, f, o = σ(a_i), σ(a_f), σ(a_o)     input, forget (keep) and output gate, each (B, H)
     g = tanh(a_g)                        the candidate: what would be written

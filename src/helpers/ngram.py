@@ -1,4 +1,4 @@
-"""Language models that count: p(next symbol | the k symbols before it), for every k at once.
+"""Language models that count: p(next symbol | the k symbols before it).
 
 A context and the symbol after it are packed into one integer, `bits` bits per symbol, the newest
 symbol in the lowest bits. So the code of order k is the low end of the code of any higher order,

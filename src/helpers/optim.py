@@ -3,6 +3,7 @@
 An optimiser is data, like a cell: `init` makes its memory, `update` takes one step in place.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,11 @@ class Optimizer(NamedTuple):
     """init(params) → memory; update(params, grads, memory, lr) changes both in place."""
 
     name: str
-    init: callable
-    update: callable
+    init: Callable
+    update: Callable
 
 
-def _check_keys(params, grads):
+def check_keys(params, grads):
     if params.keys() != grads.keys():
         missing, extra = sorted(params.keys() - grads.keys()), sorted(grads.keys() - params.keys())
         raise ValueError(
@@ -32,7 +33,7 @@ def sgd_update(params: dict, grads: dict, memory: dict, lr: float) -> None:
 
     Raises: ValueError if keys or shapes of params and grads differ.
     """
-    _check_keys(params, grads)
+    check_keys(params, grads)
     for name, p in params.items():
         p -= lr * grads[name]
 
@@ -58,7 +59,7 @@ def adam_update(
     Raises: ValueError if keys or shapes of params and grads differ.
     Source: Kingma & Ba (2015), algorithm 1.
     """
-    _check_keys(params, grads)
+    check_keys(params, grads)
     memory["t"] += 1
     t = memory["t"]
     for name, p in params.items():
@@ -72,7 +73,7 @@ SGD = Optimizer("sgd", lambda params: {}, sgd_update)
 ADAM = Optimizer("adam", adam_init, adam_update)
 
 
-def _check_positive(name, value):
+def check_positive(name, value):
     if not value > 0:
         raise ValueError(f"{name} must be positive, got {value!r}")
 
@@ -90,7 +91,7 @@ def clip_by_norm(grads: dict, limit: float) -> float:
     Raises: ValueError if limit is not positive.
     Source: Pascanu, Mikolov & Bengio (2013).
     """
-    _check_positive("limit", limit)
+    check_positive("limit", limit)
     norm = global_norm(grads)
     if limit < norm < np.inf:
         for g in grads.values():
@@ -103,6 +104,6 @@ def clip_by_value(grads: dict, limit: float) -> None:
 
     Raises: ValueError if limit is not positive.
     """
-    _check_positive("limit", limit)
+    check_positive("limit", limit)
     for g in grads.values():
         np.clip(g, -limit, limit, out=g)

@@ -4,6 +4,7 @@ Shapes, here and in every module: T time steps, B batch, D input features, H hid
 V vocabulary (number of classes). Time comes first: x is (T, B, D).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -75,12 +76,12 @@ class Cell(NamedTuple):
     name: str
     gates: str
     n_states: int
-    forward: callable
-    slopes: callable
-    backward: callable
+    forward: Callable
+    slopes: Callable
+    backward: Callable
     n_kept: int = 0
     own: tuple = ()
-    finish: callable = None
+    finish: Callable = None
     gates_of_h: int | None = None
 
     @property
@@ -168,7 +169,7 @@ def init_jordan(D: int, H: int, V: int, rng, dtype=np.float32) -> dict:
     return {name: rng.uniform(-bound, bound, s).astype(dtype) for name, s in shapes.items()}
 
 
-def _check_jordan(params, x, y0):
+def check_jordan(params, x, y0):
     check_shape("params['W_xh']", params["W_xh"], ("D", "H"))
     D, H = params["W_xh"].shape
     check_shape("params['W_hy']", params["W_hy"], (H, "V"))
@@ -197,7 +198,7 @@ def jordan_forward(params: dict, x: np.ndarray, y0=None):
     Raises: ValueError for wrong shapes, mixed dtypes or non-finite input.
     Source: Jordan (1986), without the decaying "state units" of the paper.
     """
-    _check_jordan(params, x, y0)
+    check_jordan(params, x, y0)
     T, B, D = x.shape
     H, V = params["W_hy"].shape
     y = np.zeros((T + 1, B, V), x.dtype)

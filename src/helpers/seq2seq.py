@@ -21,13 +21,9 @@ from . import layers, unroll
 from .activations import dtanh, log_softmax
 from .attention import DOT, Score, attend_backward, attend_forward
 from .checks import check_shape, check_sizes
-from .losses import cross_entropy
+from .losses import LossAndGrads, cross_entropy
 from .rnn import Cell
-from .tagger import pad, real
-from .text import Vocabulary
-
-START, END = 0, 1  # ids of the two marks that every target vocabulary begins with
-MARKS = ("<s>", "</s>")
+from .text import PairBatch, sequence_mask
 
 
 class Seq2Seq(NamedTuple):
@@ -35,16 +31,16 @@ class Seq2Seq(NamedTuple):
 
     context: where c comes from, the encoder's "last" state or a learned "summary" of all its
     states; feed: where c goes, to the decoder's "start", its "input" at every step, or "both";
-    score: how attention compares (see helpers.attention), or None for no attention.
+    attention: how it compares (see helpers.attention), or None for no attention.
     """
 
     cell: Cell
     context: str = "last"
     feed: str = "start"
-    score: Score | None = None
+    attention: Score | None = None
 
 
-def _check_model(model):
+def check_model(model):
     for name, value, known in (
         ("context", model.context, ("last", "summary")),
         ("feed", model.feed, ("start", "input", "both")),
@@ -53,68 +49,10 @@ def _check_model(model):
             raise ValueError(f"{name} must be one of {known}, got {value!r}")
 
 
-# --- Batches ------------------------------------------------------------------------------------
-
-
-class Batch(NamedTuple):
-    """Pairs side by side, padded. inputs is START + y, targets is y + END: both (S, B)."""
-
-    source: np.ndarray
-    lengths: np.ndarray
-    inputs: np.ndarray
-    targets: np.ndarray
-    target_lengths: np.ndarray
-    start: bool = True  # no state is carried from one batch to the next
-
-
-def target_vocabulary(symbols) -> Vocabulary:
-    """The distinct symbols, sorted, behind the two marks: id 0 begins a target, id 1 ends it."""
-    return Vocabulary((*MARKS, *sorted(set(symbols) - set(MARKS))))
-
-
-def make_batch(sources, targets) -> Batch:
-    """Pad pairs of id sequences to one batch, with START and END around the targets.
-
-    Raises: ValueError if the numbers of sources and targets differ, or a source is empty.
-    """
-    if len(sources) != len(targets):
-        raise ValueError(f"there are {len(sources)} sources, but {len(targets)} targets")
-    source, lengths = pad(sources)
-    inputs, target_lengths = pad([[START, *y] for y in targets])
-    outputs, _ = pad([[*y, END] for y in targets])
-    return Batch(source, lengths, inputs, outputs, target_lengths)
-
-
-def random_batches(sources, targets, B: int, rng, pool: int = 50):
-    """Yield batches of B pairs for ever, each pair once a pass, sequences of like length together.
-
-    Each pass shuffles the pairs, sorts runs of `pool` batches by length so that little is padded,
-    and yields the batches of a run in random order. A remainder smaller than B is left out.
-    Raises: ValueError if there are fewer than B pairs.
-    """
-    check_sizes(B=B, pool=pool)
-    if len(sources) < B:
-        raise ValueError(f"there are {len(sources)} pairs, fewer than B = {B}")
-    return _draw_batches(sources, targets, B, rng, pool)
-
-
-def _draw_batches(sources, targets, B, rng, pool):
-    while True:
-        order = rng.permutation(len(sources))
-        for first in range(0, len(order) - B + 1, pool * B):
-            run = sorted(
-                order[first : first + pool * B],
-                key=lambda i: (len(sources[i]), len(targets[i])),
-            )
-            chunks = [run[i : i + B] for i in range(0, len(run) - B + 1, B)]
-            for j in rng.permutation(len(chunks)):
-                yield make_batch([sources[i] for i in chunks[j]], [targets[i] for i in chunks[j]])
-
-
 # --- Parameters ---------------------------------------------------------------------------------
 
 
-def part(params: dict, prefix: str) -> dict:
+def without_prefix(params: dict, prefix: str) -> dict:
     """The parameters whose names begin with the prefix, without it."""
     return {
         name.removeprefix(prefix): array
@@ -123,7 +61,8 @@ def part(params: dict, prefix: str) -> dict:
     }
 
 
-def _with_prefix(prefix, grads):
+def with_prefix(prefix: str, grads: dict) -> dict:
+    """The inverse of `without_prefix`."""
     return {prefix + name: gradient for name, gradient in grads.items()}
 
 
@@ -132,7 +71,7 @@ def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=
 
     Raises: ValueError if a size is not a positive integer, or H is odd for two directions.
     """
-    _check_model(model)
+    check_model(model)
     check_sizes(V=V, D=D, H=H)
     if bidirectional and H % 2:
         raise ValueError(f"H must be even for two directions, got {H}")
@@ -141,7 +80,7 @@ def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=
         **layers.init_embedding(V, D, rng, dtype),
         **unroll.init_stack(model.cell, D, units, 1, rng, bidirectional, dtype),
     }
-    params = _with_prefix("enc_", params)
+    params = with_prefix("enc_", params)
     if model.context == "summary":
         params["v_s"] = np.zeros(H, dtype)  # zero: the summary begins as the plain mean
     return params
@@ -152,18 +91,18 @@ def init_decoder(model, V: int, D: int, H: int, C: int, rng, dtype=np.float32) -
 
     Raises: ValueError if a size is not a positive integer.
     """
-    _check_model(model)
+    check_model(model)
     check_sizes(V=V, D=D, H=H, C=C)
     width = D if model.feed == "start" else D + C
     params = {
         **layers.init_embedding(V, D, rng, dtype),
         **unroll.init_cell(model.cell, width, H, rng, dtype),
     }
-    params = _with_prefix("dec_", params)
+    params = with_prefix("dec_", params)
     if model.feed != "input":
         params |= layers.init_affine("start", C, model.cell.n_states * H, rng, dtype)
-    if model.score is not None:
-        params |= model.score.init(H, C, rng, dtype)
+    if model.attention is not None:
+        params |= model.attention.init(H, C, rng, dtype)
         params |= layers.init_affine("u", H + C, H, rng, dtype)
     return params | layers.init_linear(H, V, rng, dtype)
 
@@ -190,7 +129,7 @@ class Encoded(NamedTuple):
 
     context: np.ndarray
     memory: np.ndarray | None = None
-    real: np.ndarray | None = None
+    mask: np.ndarray | None = None
 
 
 def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
@@ -199,12 +138,12 @@ def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
     source: (T, B) ids, lengths: (B,). Padding is never read. Returns Encoded and a cache.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
-    _check_model(model)
+    check_model(model)
     check_shape("source", source, ("T", "B"))
-    enc = part(params, "enc_")
+    enc = without_prefix(params, "enc_")
     x = layers.embedding_forward(enc, source)
     memory, finals, stack_cache = unroll.stack_forward(model.cell, enc, x, lengths)
-    mask, summary_cache = real(lengths, len(source)), None
+    mask, summary_cache = sequence_mask(lengths, len(source)), None
     if model.context == "summary":
         query = np.broadcast_to(params["v_s"], (1, source.shape[1], len(params["v_s"])))
         contexts, _, summary_cache = attend_forward(DOT, {}, query, memory, mask)
@@ -228,10 +167,10 @@ def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
             (half.copy(), *(np.zeros_like(s) for s in state[1:]))
             for half, state in zip(halves, finals)
         ]
-    enc = part(params, "enc_")
+    enc = without_prefix(params, "enc_")
     stack_grads, dx, _ = unroll.stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
     stack_grads |= layers.embedding_backward(enc, source, dx)
-    return grads | _with_prefix("enc_", stack_grads)
+    return grads | with_prefix("enc_", stack_grads)
 
 
 # --- Decoder ------------------------------------------------------------------------------------
@@ -252,7 +191,7 @@ class DecoderCache(NamedTuple):
 def start_state(model, params: dict, context: np.ndarray) -> tuple:
     """The decoder's first state: tanh(c W_start + b_start), or zeros if c only enters as input."""
     if model.feed == "input":
-        return unroll.zero_state(model.cell, part(params, "dec_"), len(context))
+        return unroll.zero_state(model.cell, without_prefix(params, "dec_"), len(context))
     both = np.tanh(context @ params["W_start"] + params["b_start"])
     return tuple(np.ascontiguousarray(s) for s in np.split(both, model.cell.n_states, axis=-1))
 
@@ -264,9 +203,9 @@ def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None
     Returns z (S, B, V), the state after, attention weights (S, B, T) or None, and a cache.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
-    _check_model(model)
+    check_model(model)
     check_shape("inputs", inputs, ("S", len(encoded.context)))
-    dec, started = part(params, "dec_"), state is None
+    dec, started = without_prefix(params, "dec_"), state is None
     if started:
         state = start_state(model, params, encoded.context)
     x = layers.embedding_forward(dec, inputs)
@@ -275,9 +214,9 @@ def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None
         x = np.concatenate([x, every], axis=-1)
     hs, after, unrolled = unroll.forward(model.cell, dec, x, state)
     read, weights, attended = hs, None, None
-    if model.score is not None:
+    if model.attention is not None:
         contexts, weights, attention_cache = attend_forward(
-            model.score, params, hs, encoded.memory, encoded.real
+            model.attention, params, hs, encoded.memory, encoded.mask
         )
         joined = np.concatenate([hs, contexts], axis=-1)
         read = np.tanh(joined @ params["W_u"] + params["b_u"])
@@ -293,7 +232,7 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
     A state that was passed to `decode` gets no gradient; one that came from the context does.
     """
     encoded, inputs, started, state, unrolled, attended, read = cache
-    dec, dmemory = part(params, "dec_"), None
+    dec, dmemory = without_prefix(params, "dec_"), None
     H = len(dec["W_hh"])
     grads, dhs = layers.linear_backward(params, read, dz)
     if attended is not None:
@@ -305,7 +244,7 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         djoined = du @ params["W_u"].T
         dhs, dcontexts = djoined[..., :H].copy(), djoined[..., H:]
         score_grads, dqueries, dmemory = attend_backward(
-            model.score, params, attention_cache, dcontexts
+            model.attention, params, attention_cache, dcontexts
         )
         dhs += dqueries
         grads |= score_grads
@@ -321,29 +260,30 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         grads["b_start"] = da.sum(axis=0)
         dcontext += da @ params["W_start"].T
     cell_grads |= layers.embedding_backward(dec, inputs, np.ascontiguousarray(dx))
-    return grads | _with_prefix("dec_", cell_grads), dcontext, dmemory
+    return grads | with_prefix("dec_", cell_grads), dcontext, dmemory
 
 
 # --- The whole ----------------------------------------------------------------------------------
 
 
-def predict(model, params: dict, batch: Batch):
+def predict(model, params: dict, batch: PairBatch):
     """Scores z (S, B, V) under teacher forcing, and attention weights (S, B, T) or None."""
     encoded, _ = encode(model, params, batch.source, batch.lengths)
     z, _, weights, _ = decode(model, params, encoded, batch.inputs)
     return z, weights
 
 
-def loss_and_grads(model, params: dict, batch: Batch):
+def loss_and_grads(model, params: dict, batch: PairBatch):
     """Cross-entropy per target symbol (END included) in nats, and the gradient of every parameter.
 
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
     encoded, encoder_cache = encode(model, params, batch.source, batch.lengths)
     z, _, _, decoder_cache = decode(model, params, encoded, batch.inputs)
-    loss, dz = cross_entropy(z, batch.targets, real(batch.target_lengths, len(z)))
+    loss, dz = cross_entropy(z, batch.targets, sequence_mask(batch.target_lengths, len(z)))
     grads, dcontext, dmemory = decode_backward(model, params, decoder_cache, dz)
-    return loss, grads | encode_backward(model, params, encoder_cache, dcontext, dmemory)
+    grads |= encode_backward(model, params, encoder_cache, dcontext, dmemory)
+    return LossAndGrads(loss, grads)
 
 
 def decoder_step(model, params: dict, encoded: Encoded):
@@ -358,7 +298,7 @@ def decoder_step(model, params: dict, encoded: Encoded):
         mine = Encoded(
             encoded.context[row],
             None if encoded.memory is None else encoded.memory[:, row],
-            None if encoded.real is None else encoded.real[:, row],
+            None if encoded.mask is None else encoded.mask[:, row],
         )
         z, after, _, _ = decode(model, params, mine, ids[None], tuple(cell_state))
         return log_softmax(z[0]), (*after, row)

@@ -1,7 +1,7 @@
-"""Text as numbers: a vocabulary, and the two ways to cut a text into batches.
+"""Text as numbers: vocabulary, padding, batches of a text or of pairs.
 
-Shapes: T time steps, B batch. Inputs and targets are (T, B) integers; the target of a character is
-the character after it.
+Shapes: T time steps, S target steps, B batch. Inputs and targets are (T, B) integers; in a text the
+target of a character is the character after it.
 """
 
 from dataclasses import dataclass, field
@@ -12,6 +12,8 @@ import numpy as np
 from .checks import check_ids, check_shape, check_sizes
 
 UNK = "<unk>"
+START, END = 0, 1  # ids of the two marks that every target vocabulary begins with
+MARKS = ("<s>", "</s>")
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,44 @@ class Vocabulary:
         return [self.symbols[i] for i in ids]
 
 
+def target_vocabulary(symbols) -> Vocabulary:
+    """The distinct symbols, sorted, behind the two marks: id 0 begins a target, id 1 ends it."""
+    return Vocabulary((*MARKS, *sorted(set(symbols) - set(MARKS))))
+
+
+class Split(NamedTuple):
+    """Three parts of one body of data that share nothing: to learn, to choose, and to test on."""
+
+    train: str | tuple
+    valid: str | tuple
+    test: str | tuple
+
+
+# --- Padding ------------------------------------------------------------------------------------
+
+
+def pad(sequences, fill: int = 0):
+    """Put sequences of ids side by side: (T, B), T that of the longest, and lengths (B,).
+
+    Raises: ValueError if there is no sequence or one is empty.
+    """
+    lengths = np.array([len(s) for s in sequences])
+    if len(lengths) == 0 or lengths.min() == 0:
+        raise ValueError(f"sequences must not be empty, got lengths {lengths.tolist()}")
+    ids = np.full((lengths.max(), len(lengths)), fill)
+    for b, sequence in enumerate(sequences):
+        ids[: len(sequence), b] = sequence
+    return ids, lengths
+
+
+def sequence_mask(lengths: np.ndarray, T: int) -> np.ndarray:
+    """True where a padded batch holds a symbol and not padding: (T, B)."""
+    return np.arange(T)[:, None] < lengths
+
+
+# --- Batches of one text ------------------------------------------------------------------------
+
+
 class Batch(NamedTuple):
     """Inputs and targets, (T, B) each; `start` is True where no state may be carried into it."""
 
@@ -128,3 +168,56 @@ def _draw_windows(ids, T, B, rng):
         first = rng.integers(0, len(ids) - T, size=B)
         window = first + np.arange(T + 1)[:, None]
         yield Batch(ids[window[:-1]], ids[window[1:]])
+
+
+# --- Batches of pairs ---------------------------------------------------------------------------
+
+
+class PairBatch(NamedTuple):
+    """Pairs side by side, padded. inputs is START + y, targets is y + END: both (S, B)."""
+
+    source: np.ndarray
+    lengths: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
+    target_lengths: np.ndarray
+    start: bool = True  # no state is carried from one batch to the next
+
+
+def pair_batch(sources, targets) -> PairBatch:
+    """Pad pairs of id sequences to one batch, with START and END around the targets.
+
+    Raises: ValueError if the numbers of sources and targets differ, or a source is empty.
+    """
+    if len(sources) != len(targets):
+        raise ValueError(f"there are {len(sources)} sources, but {len(targets)} targets")
+    source, lengths = pad(sources)
+    inputs, target_lengths = pad([[START, *y] for y in targets])
+    outputs, _ = pad([[*y, END] for y in targets])
+    return PairBatch(source, lengths, inputs, outputs, target_lengths)
+
+
+def pair_batches(sources, targets, B: int, rng, pool: int = 50):
+    """Yield batches of B pairs for ever, each pair once a pass, sequences of like length together.
+
+    Each pass shuffles the pairs, sorts runs of `pool` batches by length so that little is padded,
+    and yields the batches of a run in random order. A remainder smaller than B is left out.
+    Raises: ValueError if there are fewer than B pairs.
+    """
+    check_sizes(B=B, pool=pool)
+    if len(sources) < B:
+        raise ValueError(f"there are {len(sources)} pairs, fewer than B = {B}")
+    return _draw_pairs(sources, targets, B, rng, pool)
+
+
+def _draw_pairs(sources, targets, B, rng, pool):
+    while True:
+        order = rng.permutation(len(sources))
+        for first in range(0, len(order) - B + 1, pool * B):
+            run = sorted(
+                order[first : first + pool * B],
+                key=lambda i: (len(sources[i]), len(targets[i])),
+            )
+            chunks = [run[i : i + B] for i in range(0, len(run) - B + 1, B)]
+            for j in rng.permutation(len(chunks)):
+                yield pair_batch([sources[i] for i in chunks[j]], [targets[i] for i in chunks[j]])

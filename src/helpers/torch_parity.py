@@ -1,4 +1,4 @@
-"""The second proof of a gradient: PyTorch, from the same weights.
+"""The second check of a gradient: PyTorch, from the same weights.
 
 Finite differences prove the backward pass against our own forward pass. PyTorch proves both: it is
 another program, by other people. This is the only module of the package that imports torch.

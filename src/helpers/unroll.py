@@ -1,4 +1,4 @@
-"""Any cell, run over time and back through time; sequences of unequal length; stacks of layers.
+"""Any cell over time and back; sequences of unequal length; stacks of layers.
 
 The plan that makes it fast is worth learning: *whatever does not depend on h_{t−1} is done for all
 steps in one matrix product.* Before the loop: the input's part of every pre-activation. After the
@@ -20,7 +20,7 @@ class Cache(NamedTuple):
     """What `backward` needs: inputs, gate values (k, T, B, H), each state over time (T+1, B, H)."""
 
     x: np.ndarray
-    a: np.ndarray
+    gates: np.ndarray
     states: tuple
 
 
@@ -64,7 +64,7 @@ def _check_tuple(name, value, cell, B, H):
         check_finite(f"{name}[{i}]", part)
 
 
-def _check_forward(cell, params, x, state):
+def check_forward(cell, params, x, state):
     """All that can be wrong with the arguments of `forward`, said in words."""
     k = cell.n_gates
     check_shape("params['W_hh']", params["W_hh"], ("H", "kH"))
@@ -90,7 +90,7 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     Returns hs (T, B, H), the final state (a tuple like `state`), and a cache for `backward`.
     Raises: ValueError for wrong shapes, mixed dtypes, empty or non-finite input.
     """
-    _check_forward(cell, params, x, state)
+    check_forward(cell, params, x, state)
     T, B, D = x.shape
     H, k = len(params["W_hh"]), cell.n_gates
     own = [params[name] for name in cell.own]  # only some cells have parameters of their own
@@ -110,7 +110,7 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a, states)
 
 
-def _check_backward(cell, x, H, dhs, dstate):
+def check_backward(cell, x, H, dhs, dstate):
     """All that can be wrong with the gradients that `backward` gets, said in words."""
     T, B, _ = x.shape
     if dhs is None and dstate is None:
@@ -142,7 +142,7 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
     T, B, D = x.shape
     H, k, kr = len(params["W_hh"]), cell.n_gates, cell.n_recurrent
     own = [params[name] for name in cell.own]
-    _check_backward(cell, x, H, dhs, dstate)
+    check_backward(cell, x, H, dhs, dstate)
     if truncate is not None:
         check_sizes(truncate=truncate)
     dh, *others = (d.copy() for d in dstate or zero_state(cell, params, B))
@@ -190,7 +190,7 @@ class PackedCache(NamedTuple):
     stretches: list
 
 
-def _check_lengths(lengths, T, B):
+def check_lengths(lengths, T, B):
     check_shape("lengths", lengths, (B,))
     check_ids("lengths", lengths, T + 1)
     if lengths.min() < 1:
@@ -206,9 +206,9 @@ def packed_forward(cell: Cell, params: dict, x: np.ndarray, lengths: np.ndarray,
     final state, that of each sequence's own last step; and a cache for `packed_backward`.
     Raises: as `forward`; ValueError or TypeError for lengths that are not integers in 1 … T.
     """
-    _check_forward(cell, params, x, state)
+    check_forward(cell, params, x, state)
     T, B, _ = x.shape
-    _check_lengths(lengths, T, B)
+    check_lengths(lengths, T, B)
     final = tuple(s.copy() for s in state or zero_state(cell, params, B))
     hs = np.zeros((T, B, len(params["W_hh"])), x.dtype)
     order = np.argsort(-lengths, kind="stable")
@@ -233,7 +233,7 @@ def packed_backward(cell: Cell, params: dict, cache: PackedCache, dhs=None, dsta
     """
     x, stretches = cache
     T, B, _ = x.shape
-    _check_backward(cell, x, len(params["W_hh"]), dhs, dstate)
+    check_backward(cell, x, len(params["W_hh"]), dhs, dstate)
     waiting = tuple(d.copy() for d in dstate or zero_state(cell, params, B))
     dx = np.zeros_like(x)
     grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h", *cell.own)}
@@ -255,7 +255,7 @@ def reverse(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     Raises: ValueError or TypeError for lengths that are not integers in 1 … T.
     """
     T, B = x.shape[:2]
-    _check_lengths(lengths, T, B)
+    check_lengths(lengths, T, B)
     t = np.arange(T)[:, None]
     return x[np.where(t < lengths, lengths - 1 - t, t), np.arange(B)]
 
@@ -282,7 +282,7 @@ def init_stack(
     return params
 
 
-def _layers(params):
+def layer_suffixes(params):
     """The suffixes of a stack's parameters: a list of layers, each a list of one or two."""
     directions = ("", "_reverse") if "W_xh_l0_reverse" in params else ("",)
     layers = []
@@ -293,7 +293,7 @@ def _layers(params):
     return layers
 
 
-def _one_layer(cell, params, suffix):
+def one_layer(cell, params, suffix):
     return {name: params[name + suffix] for name in ("W_xh", "W_hh", "b_h", *cell.own)}
 
 
@@ -310,7 +310,7 @@ def stack_forward(
     Raises: ValueError for wrong shapes, lengths or numbers of states or masks.
     """
     check_shape("x", x, ("T", "B", "D"))
-    layers, (T, B, _) = _layers(params), x.shape
+    layers, (T, B, _) = layer_suffixes(params), x.shape
     suffixes = [suffix for layer in layers for suffix in layer]
     lengths = np.full(B, T) if lengths is None else lengths
     masks = [None] * (len(layers) - 1) if dropout_masks is None else list(dropout_masks)
@@ -328,7 +328,7 @@ def stack_forward(
         for suffix in layer:
             backwards = suffix.endswith("_reverse")
             half, final, cache = packed_forward(
-                cell, _one_layer(cell, params, suffix),
+                cell, one_layer(cell, params, suffix),
                 reverse(read, lengths) if backwards else read, lengths, states[len(finals)],
             )  # fmt: skip
             halves.append(reverse(half, lengths) if backwards else half)
@@ -347,7 +347,7 @@ def stack_backward(cell: Cell, params: dict, cache, dhs=None, dstates=None):
     Raises: ValueError for wrong shapes, or if both gradients are None.
     """
     lengths, masks, caches = cache
-    layers = _layers(params)
+    layers = layer_suffixes(params)
     directions, H = len(layers[0]), len(params["W_hh_l0"])
     T, B, _ = caches[0].x.shape
     if dhs is None and dstates is None:
@@ -363,7 +363,7 @@ def stack_backward(cell: Cell, params: dict, cache, dhs=None, dstates=None):
         for j, (suffix, half) in enumerate(zip(layer, np.split(dhs, directions, axis=-1))):
             i, backwards = number * directions + j, suffix.endswith("_reverse")
             one_grads, dx, dstates[i] = packed_backward(
-                cell, _one_layer(cell, params, suffix), caches[i],
+                cell, one_layer(cell, params, suffix), caches[i],
                 reverse(half, lengths) if backwards else half, dstates[i],
             )  # fmt: skip
             grads |= {name + suffix: gradient for name, gradient in one_grads.items()}

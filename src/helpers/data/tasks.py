@@ -1,4 +1,4 @@
-"""Synthetic tasks: sequences whose right answer, and whose best score without memory, are known.
+"""Synthetic tasks whose answer, and best score without memory, are known.
 
 toggle and echo return x (T, B, 1) with entries −1 and 1 in float32, timing with 0 and 1; recall and
 copy return symbols (T, B) as ids, adding returns numbers (T, B, 2). Answers are targets (T, B) with
@@ -16,7 +16,7 @@ Best score without memory, where it scores:
 
 import numpy as np
 
-from .checks import check_sizes
+from ..checks import check_sizes
 
 FILLERS = 4  # different filler symbols of recall
 ADDING_BASELINE = 1 / 6  # variance of the sum of two numbers uniform in [0, 1]: ½ guessed for each

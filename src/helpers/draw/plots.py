@@ -1,4 +1,4 @@
-"""All figures of the book in one style.
+"""Curves, dots and maps in one style.
 
 Colours are those of Okabe & Ito (2008), told apart by colour-blind readers; lines that share a
 figure also differ by marker or dash, or carry their own label. The background is white: the web
@@ -8,7 +8,7 @@ page inverts lightness, not hue, in dark mode.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .checks import check_finite
+from ..checks import check_finite
 
 COLOURS = {
     "blue": "#0072B2",

@@ -1,10 +1,10 @@
-"""The model of helpers.seq2seq in PyTorch: the same parameters, the same numbers."""
+"""The model of `seq2seq` in PyTorch: the same parameters, the same numbers."""
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from .seq2seq import part
+from .seq2seq import without_prefix
 from .torch_parity import from_torch, to_torch
 
 
@@ -20,7 +20,7 @@ class TorchSeq2Seq(nn.Module):
         self.model, self.dropout = model, nn.Dropout(dropout)
         self.rnn, ours = nn.ModuleDict(), dict(params)
         for prefix in ("enc_", "dec_"):
-            layer = {k: a for k, a in part(params, prefix).items() if k != "E"}
+            layer = {k: a for k, a in without_prefix(params, prefix).items() if k != "E"}
             self.rnn[prefix] = to_torch(model.cell, layer)
             for name in layer:
                 del ours[prefix + name]
@@ -51,7 +51,7 @@ class TorchSeq2Seq(nn.Module):
 
     def scores(self, hs, memory):
         """What attention compares: e (S, B, T)."""
-        own, kind = self.own, self.model.score.name
+        own, kind = self.own, self.model.attention.name
         if kind == "additive":
             q, m = hs @ own["W_q"], memory @ own["W_m"]
             return torch.tanh(q[:, :, None] + m.transpose(0, 1)) @ own["v_a"]
@@ -72,7 +72,7 @@ class TorchSeq2Seq(nn.Module):
             state = parts[0] if len(parts) == 1 else tuple(parts)
         hs, _ = self.rnn["dec_"](x, state)
         read, weights = hs, None
-        if model.score is not None:
+        if model.attention is not None:
             weights = self.scores(hs, memory).masked_fill(~is_real, -torch.inf).softmax(-1)
             contexts = torch.einsum("sbt,tbc->sbc", weights, memory)
             read = torch.tanh(torch.cat([hs, contexts], -1) @ own["W_u"] + own["b_u"])

@@ -1,4 +1,4 @@
-"""Slot filling at a travel desk: sentences from a documented grammar, and how taggers are scored.
+"""Slot filling at a travel desk: a documented grammar, and scores.
 
 Every word gets a tag. O is a word outside all slots; the first word of a slot is marked B- (begin),
 each further one I- (inside), as in
@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_shape, check_sizes
-from .text import UNK, Vocabulary
+from ..checks import check_shape, check_sizes
+from ..text import UNK, Vocabulary
 
 CITY_SLOTS, TIME_SLOTS = ("from", "to", "via"), ("leave", "arrive")
 SLOTS = (*CITY_SLOTS, *TIME_SLOTS)
@@ -114,7 +114,7 @@ class Sentence(NamedTuple):
 def _english():
     """The English locale of babel; an ImportError with the cure if babel is not installed."""
     if find_spec("babel") is None:
-        raise ImportError("helpers.slots needs the data package 'babel': pip install babel")
+        raise ImportError("helpers.data.slots needs the data package 'babel': pip install babel")
     from babel import Locale
 
     return Locale.parse("en")
@@ -359,7 +359,7 @@ def vocabulary(sentences) -> Vocabulary:
 
 
 def encode(sentences, vocab: Vocabulary) -> tuple:
-    """Two lists of id arrays: of the words, of the tags. `tagger.pad` makes batches of them."""
+    """Two lists of id arrays: of the words, of the tags. `text.pad` makes batches of them."""
     return [vocab.encode(words) for words, _ in sentences], [
         TAGS.encode(tags) for _, tags in sentences
     ]
@@ -450,7 +450,7 @@ class Score(NamedTuple):
         return 2 * self.right / (self.found + self.there) if self.found + self.there else 0.0
 
 
-def _pairs(true, predicted) -> Iterator:
+def sentence_pairs(true, predicted) -> Iterator:
     """Sentence by sentence: two lists of tags that must be equally long."""
     if len(true) != len(predicted):
         raise ValueError(f"true has {len(true)} sentences but predicted has {len(predicted)}")
@@ -467,7 +467,7 @@ def score_spans(true, predicted, slot: str | None = None) -> Score:
     Raises: ValueError for unequal numbers of sentences or tags, or for strange tags.
     """
     right = found = there = 0
-    for pair in _pairs(true, predicted):
+    for pair in sentence_pairs(true, predicted):
         is_there, is_found = (
             {span for span in spans(tags) if slot in (None, span.slot)} for tags in pair
         )
@@ -483,7 +483,7 @@ def score_words(true, predicted) -> Score:
     A word that is O in both counts nowhere: most words are, and it takes no skill to say so.
     Raises: ValueError for unequal numbers of sentences or tags.
     """
-    pairs = [pair for one in _pairs(true, predicted) for pair in zip(*one)]
+    pairs = [pair for one in sentence_pairs(true, predicted) for pair in zip(*one)]
     return Score(
         sum(a == b != "O" for a, b in pairs),
         sum(b != "O" for _, b in pairs),

@@ -1,4 +1,4 @@
-"""Dates as people write them, in many languages, and the same dates as ISO 8601 has them.
+"""Dates as people write them in many languages, and as ISO 8601 has them.
 
     friday, july 4, 2031 · venerdì 4 luglio 2031 · 2031. gada 4. jūl.   →   2031-07-04
 
@@ -18,9 +18,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import NamedTuple
 
-from .checks import check_sizes
-from .seq2seq import target_vocabulary
-from .text import Vocabulary
+from ..checks import check_sizes
+from ..text import Vocabulary, target_vocabulary
 
 # Shown in training: Germanic, Romance, Slavic, Baltic and Finnic languages in the Latin alphabet.
 LOCALES = (
@@ -55,7 +54,7 @@ _Names = namedtuple("_Names", "patterns months days")
 def _locale(name: str):
     """babel's locale of this name; an ImportError with the cure if babel is not installed."""
     if find_spec("babel") is None:
-        raise ImportError("helpers.dates needs the data package 'babel': pip install babel")
+        raise ImportError("helpers.data.dates needs the data package 'babel': pip install babel")
     from babel import Locale, UnknownLocaleError
 
     try:
@@ -224,7 +223,7 @@ def vocabularies(examples) -> tuple:
 
 
 def encode(examples, src: Vocabulary, tgt: Vocabulary) -> tuple:
-    """Two lists of id arrays, sources and targets; `seq2seq.make_batch` makes a batch of them.
+    """Two lists of id arrays, sources and targets; `text.pair_batch` makes a batch of them.
 
     A character that training never showed becomes <unk>, whose embedding nothing has trained.
     """

@@ -1,4 +1,4 @@
-"""Pictures in words: scenes of real handwritten digits, and a decoder that describes them.
+"""Scenes of real handwritten digits, and the captions that describe them.
 
 A picture is a grid of 2 × 3 cells; each cell is empty or holds an image of 8 × 8 pixels. A scene
 is one or two groups of equal digits that stand side by side, and how the groups lie to each other:
@@ -11,7 +11,7 @@ is one or two groups of equal digits that stand side by side, and how the groups
 Rows are filled from the left, and whatever is not above something lies in the upper row: a caption
 determines the layout of its scene, and the layout determines the caption.
 
-Shapes: N pictures or B in a batch, P = 384 pixels, C features, S words.
+Shapes: N pictures of 16 × 24 pixels. `helpers.captioner` is the network that describes them.
 """
 
 from functools import cache
@@ -21,13 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import seq2seq
-from .activations import dtanh
-from .checks import check_floats, check_shape, check_sizes
-from .layers import init_affine
-from .losses import cross_entropy
-from .tagger import real
-from .text import Vocabulary
+from ..checks import check_shape, check_sizes
+from ..text import END, Vocabulary, target_vocabulary
 
 ROWS, COLUMNS, SIDE = 2, 3, 8
 EMPTY = -1
@@ -155,7 +150,15 @@ def parse(caption) -> Scene:
 @cache
 def vocabulary() -> Vocabulary:
     """The marks <s> and </s>, and the 26 words of all captions."""
-    return seq2seq.target_vocabulary(word for scene in scenes() for word in words(scene))
+    return target_vocabulary(word for scene in scenes() for word in words(scene))
+
+
+def encode(chosen) -> list:
+    """The captions of scenes as ids, without marks: a vector each.
+
+    Raises: ValueError for a scene that the grammar does not have.
+    """
+    return [vocabulary().encode(words(scene)) for scene in chosen]
 
 
 # --- The pictures -------------------------------------------------------------------------------
@@ -177,7 +180,7 @@ def digits() -> Digits:
     """
     if find_spec("sklearn") is None:
         raise ImportError(
-            "helpers.captions needs the package scikit-learn: pip install scikit-learn"
+            "helpers.data.captions needs the package scikit-learn: pip install scikit-learn"
         )
     from sklearn.datasets import load_digits
 
@@ -282,89 +285,6 @@ def cut_cells(pictures: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(tiles.reshape(ROWS * COLUMNS, -1, SIDE * SIDE))
 
 
-# --- The captioner ------------------------------------------------------------------------------
-
-
-class Batch(NamedTuple):
-    """What is seen, (B, P) pixels or (B, C) features, and captions as `seq2seq.Batch` has them."""
-
-    seen: np.ndarray
-    inputs: np.ndarray
-    targets: np.ndarray
-    lengths: np.ndarray
-    start: bool = True
-
-
-def make_batch(seen: np.ndarray, chosen) -> Batch:
-    """Rows of what is seen beside the captions of their scenes.
-
-    Raises: ValueError if the numbers of rows and scenes differ.
-    """
-    check_shape("seen", seen, (len(chosen), "P"))
-    ids = [vocabulary().encode(words(scene)) for scene in chosen]
-    as_pairs = seq2seq.make_batch(ids, ids)  # only the target side is used
-    return Batch(seen, as_pairs.inputs, as_pairs.targets, as_pairs.target_lengths)
-
-
-def random_batches(seen: np.ndarray, chosen, B: int, rng):
-    """Yield batches of B pictures for ever, each picture once per pass, in random order.
-
-    Raises: ValueError if there are fewer than B pictures.
-    """
-    check_sizes(B=B)
-    if len(chosen) < B:
-        raise ValueError(f"there are {len(chosen)} pictures, fewer than B = {B}")
-    return _draw_batches(make_batch(seen, chosen), B, rng)
-
-
-def _draw_batches(whole, B, rng):
-    while True:
-        order = rng.permutation(len(whole.seen))
-        for first in range(0, len(order) - B + 1, B):
-            rows = order[first : first + B]
-            S = whole.lengths[rows].max()
-            yield Batch(whole.seen[rows], whole.inputs[:S, rows], whole.targets[:S, rows],
-                        whole.lengths[rows])  # fmt: skip
-
-
-def init_eye(P: int, C: int, rng, dtype=np.float32) -> dict:
-    """W_img (P, C) and b_img (C,): the hidden layer that sees, uniform in ±1/√P.
-
-    Raises: ValueError if a size is not a positive integer.
-    """
-    return init_affine("img", P, C, rng, dtype)
-
-
-def see(params: dict, seen: np.ndarray) -> np.ndarray:
-    """Features of pictures: c = tanh(x W_img + b_img), (B, P) → (B, C).
-
-    Without W_img among the parameters, `seen` already holds features, from elsewhere and frozen.
-    """
-    if "W_img" not in params:
-        return seen
-    check_floats(seen=seen, W_img=params["W_img"])
-    return np.tanh(seen @ params["W_img"] + params["b_img"])
-
-
-def loss_and_grads(model, params: dict, batch: Batch):
-    """Cross-entropy per word (END included) in nats, and the gradient of every parameter.
-
-    The gradient of the features, dc, is what the decoder hands back for its context; from there
-
-        da = dc ⊙ (1 − c²),   dW_img = xᵀ da,   db_img = Σ da.
-
-    Raises: ValueError, TypeError or IndexError that names the argument.
-    """
-    c = see(params, batch.seen)
-    z, _, _, cache = seq2seq.decode(model, params, seq2seq.Encoded(c), batch.inputs)
-    loss, dz = cross_entropy(z, batch.targets, real(batch.lengths, len(z)))
-    grads, dc, _ = seq2seq.decode_backward(model, params, cache, dz)
-    if "W_img" in params:
-        da = dc * dtanh(c)
-        grads |= {"W_img": batch.seen.T @ da, "b_img": da.sum(axis=0)}
-    return loss, grads
-
-
 # --- Scores -------------------------------------------------------------------------------------
 
 
@@ -385,8 +305,8 @@ def by_word(said, chosen) -> float:
     """
     right = total = 0
     for a, b in _pairs(said, chosen):
-        ended = (*b, seq2seq.END)
-        right += sum(i == j for i, j in zip((*a, seq2seq.END), ended))
+        ended = (*b, END)
+        right += sum(i == j for i, j in zip((*a, END), ended))
         total += len(ended)
     return right / total
 
@@ -394,6 +314,4 @@ def by_word(said, chosen) -> float:
 def _pairs(said, chosen):
     if len(said) != len(chosen):
         raise ValueError(f"there are {len(said)} captions, but {len(chosen)} scenes")
-    return [
-        (a, tuple(vocabulary().encode(words(scene)).tolist())) for a, scene in zip(said, chosen)
-    ]
+    return [(a, tuple(ids.tolist())) for a, ids in zip(said, encode(chosen))]

@@ -1,4 +1,4 @@
-"""French sentences and their English translations, from a grammar written for this book.
+"""French sentences and their English translations, from a grammar.
 
     elle aime la Chine .              she loves China .
     le petit chat noir n' est pas triste .      the little black cat is not sad .
@@ -22,9 +22,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
-from .checks import check_sizes
-from .seq2seq import target_vocabulary
-from .text import Vocabulary
+from ..checks import check_sizes
+from ..text import Vocabulary, target_vocabulary
 
 # --- The words ----------------------------------------------------------------------------------
 
@@ -500,11 +499,13 @@ def generate(n: int, rng, clauses: int | tuple = 1) -> list:
 
 # --- Combinations, and a split that withholds some ----------------------------------------------
 
-_NOUN = {form: n.english for n in LEXICON.nouns for form in (n.singular, n.plural)}
-_ADJECTIVE = {form: a.english for a in LEXICON.adjectives for form in a.forms}
-_VERB = {form: " ".join((v.english, *v.preposition)) for v in LEXICON.verbs for form in v.forms}
-_COUNTRY = {french[-1]: " ".join(english) for french, english in LEXICON.countries}
-_LINK = {french[-1] for french, _ in LINKS} | {"qu'"}
+NOUN_FORMS = {form: n.english for n in LEXICON.nouns for form in (n.singular, n.plural)}
+ADJECTIVE_FORMS = {form: a.english for a in LEXICON.adjectives for form in a.forms}
+VERB_FORMS = {
+    form: " ".join((v.english, *v.preposition)) for v in LEXICON.verbs for form in v.forms
+}
+COUNTRY_NAMES = {french[-1]: " ".join(english) for french, english in LEXICON.countries}
+LINK_WORDS = {french[-1] for french, _ in LINKS} | {"qu'"}
 
 
 def combinations(french) -> frozenset:
@@ -516,18 +517,18 @@ def combinations(french) -> frozenset:
     """
     found, verb = set(), None
     for i, word in enumerate(french):
-        if word in _LINK:
+        if word in LINK_WORDS:
             verb = None
-        elif word in _VERB:
-            verb = _VERB[word]
-        elif word in _NOUN or word in _COUNTRY:
-            thing = _NOUN.get(word) or _COUNTRY[word]
+        elif word in VERB_FORMS:
+            verb = VERB_FORMS[word]
+        elif word in NOUN_FORMS or word in COUNTRY_NAMES:
+            thing = NOUN_FORMS.get(word) or COUNTRY_NAMES[word]
             if verb:
                 found.add((verb, thing))
-            if word in _NOUN:
+            if word in NOUN_FORMS:
                 for j in (i - 1, i + 1):
-                    if 0 <= j < len(french) and french[j] in _ADJECTIVE:
-                        found.add((_ADJECTIVE[french[j]], thing))
+                    if 0 <= j < len(french) and french[j] in ADJECTIVE_FORMS:
+                        found.add((ADJECTIVE_FORMS[french[j]], thing))
     return frozenset(found)
 
 
@@ -557,8 +558,8 @@ def withhold(rng, share: float = 0.1) -> frozenset:
     rows = [[(a.english, noun) for noun in
              dict.fromkeys(n.english for n in LEXICON.nouns if _fits(a, n))]
             for a in LEXICON.adjectives]  # fmt: skip
-    rows += [[(verb, thing) for thing in (*nouns, *_COUNTRY.values())]
-             for verb in dict.fromkeys(_VERB.values())]  # fmt: skip
+    rows += [[(verb, thing) for thing in (*nouns, *COUNTRY_NAMES.values())]
+             for verb in dict.fromkeys(VERB_FORMS.values())]  # fmt: skip
     chosen = set()
     for row in rows:
         n = max(1, round(share * len(row)))
@@ -634,6 +635,6 @@ def words(text: str) -> tuple:
     found = re.sub(r"([.,])", r" \1 ", text).replace("aujourd hui", "aujourd'hui").split()
     if not found or found[0] in (".", ","):
         raise ValueError(f"text holds no sentence, got {text!r}")
-    if found[0] not in _COUNTRY:
+    if found[0] not in COUNTRY_NAMES:
         found[0] = found[0][0].lower() + found[0][1:]
     return tuple(found) if found[-1] == "." else (*found, ".")

