@@ -47,6 +47,7 @@
       plots           Curves, dots and maps in one style
     helpers/trained/  Networks that were trained for long, and how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it
+      records         Records of long experiments: what was run, on what, and every result
       store           Weights on disk: plain arrays in an .npz file, without pickle
 
 `data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no
