@@ -7,6 +7,7 @@ here depends on the step before, so all S queries are answered at once.
 
 Shapes: S queries, T places of the memory, B batch, H and M features of query and memory.
 queries (S, B, H), memory (T, B, M), scores e and weights α (S, B, T), contexts c (S, B, M).
+`attend_step` is the same for one query, as on paper, and `attend_step_backward` its way back.
 """
 
 from collections.abc import Callable
@@ -22,13 +23,15 @@ class Score(NamedTuple):
     """A way to compare a query with a place of the memory: data, like a cell.
 
     init(H, M, rng, dtype) → params; forward(params, queries, memory) → e (S, B, T), cache;
-    backward(params, cache, de) → grads, dqueries, dmemory.
+    backward(params, cache, de) → grads, dqueries, dmemory. step(params, q_t, memory) → e_t (T, B):
+    the same as forward for one query (B, H), as on paper.
     """
 
     name: str
     init: Callable
     forward: Callable
     backward: Callable
+    step: Callable | None = None
 
 
 def by_sequence(a):
@@ -50,6 +53,11 @@ def dot_init(H: int, M: int, rng, dtype=np.float32) -> dict:
     return {}
 
 
+def dot_step(params, q_t, memory):
+    """e_tj = q_t · m_j for one query. q_t: (B, H), memory: (T, B, H). Returns (T, B)."""
+    return (q_t * memory).sum(axis=-1)
+
+
 def dot_forward(params, queries, memory):
     """e_tj = q_t · m_j."""
     e = by_sequence(queries) @ memory.transpose(1, 2, 0)
@@ -64,7 +72,7 @@ def dot_backward(params, cache, de):
     return {}, by_sequence(dqueries), by_sequence(dmemory)
 
 
-DOT = Score("dot", dot_init, dot_forward, dot_backward)
+DOT = Score("dot", dot_init, dot_forward, dot_backward, dot_step)
 
 
 # --- General ------------------------------------------------------------------------------------
@@ -78,6 +86,11 @@ def general_init(H: int, M: int, rng, dtype=np.float32) -> dict:
     check_sizes(H=H, M=M)
     bound = 1 / np.sqrt(H)
     return {"W_a": rng.uniform(-bound, bound, (H, M)).astype(dtype)}
+
+
+def general_step(params, q_t, memory):
+    """e_tj = q_t W_a · m_j for one query. q_t: (B, H), memory: (T, B, M). Returns (T, B)."""
+    return ((q_t @ params["W_a"]) * memory).sum(axis=-1)
 
 
 def general_forward(params, queries, memory):
@@ -95,7 +108,7 @@ def general_backward(params, cache, de):
     return {"W_a": dW_a}, dturned @ params["W_a"].T, dmemory
 
 
-GENERAL = Score("general", general_init, general_forward, general_backward)
+GENERAL = Score("general", general_init, general_forward, general_backward, general_step)
 
 
 # --- Additive -----------------------------------------------------------------------------------
@@ -112,6 +125,11 @@ def additive_init(H: int, M: int, rng, dtype=np.float32) -> dict:
         name: (rng.uniform(-1, 1, shape) / np.sqrt(shape[0])).astype(dtype)
         for name, shape in shapes.items()
     }
+
+
+def additive_step(params, q_t, memory):
+    """e_tj = tanh(q_t W_q + m_j W_m) · v_a for one query (B, H). Returns (T, B)."""
+    return np.tanh(q_t @ params["W_q"] + memory @ params["W_m"]) @ params["v_a"]
 
 
 def additive_forward(params, queries, memory):
@@ -139,7 +157,35 @@ def additive_backward(params, cache, de):
     return grads, dq @ params["W_q"].T, dm @ params["W_m"].T
 
 
-ADDITIVE = Score("additive", additive_init, additive_forward, additive_backward)
+ADDITIVE = Score("additive", additive_init, additive_forward, additive_backward, additive_step)
+
+
+# --- One query, as on paper ---------------------------------------------------------------------
+
+
+def attend_step(score: Score, params: dict, q_t, memory, mask):
+    """One query asks the memory: e_t = score(q_t, m), α_t = softmax(e_t), c_t = Σ_j α_tj m_j.
+
+    q_t: (B, H), memory: (T, B, M), mask: (T, B), False in the padding, which gets the weight 0.
+    Returns the context c_t (B, M) and the weights α_t (B, T).
+    Source: Bahdanau, Cho & Bengio (2015), Luong et al. (2015).
+    """
+    e = score.step(params, q_t, memory)  # (T, B)
+    alpha = softmax(np.where(mask, e, -np.inf).T)  # (B, T)
+    c = (alpha.T[:, :, None] * memory).sum(axis=0)  # (B, M)
+    return c, alpha
+
+
+def attend_step_backward(q_t, memory, alpha, dc):
+    """Back through `attend_step` with the dot product. The memory is used twice.
+
+    dc: (B, H), gradient of the context. Returns dq_t (B, H) and this step's dmemory (T, B, H).
+    """
+    dalpha = (dc * memory).sum(axis=-1).T  # α_tj multiplies m_j in the mean
+    de = alpha * (dalpha - (alpha * dalpha).sum(axis=-1, keepdims=True))  # back through softmax
+    dq = (de.T[:, :, None] * memory).sum(axis=0)
+    dmemory = alpha.T[:, :, None] * dc + de.T[:, :, None] * q_t  # in the mean, and in the score
+    return dq, dmemory
 
 
 # --- From scores to contexts --------------------------------------------------------------------

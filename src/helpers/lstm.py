@@ -6,15 +6,83 @@
     h_t = o ⊙ tanh(c_t)                  the hidden state: what is shown
 
 with a = x_t W_xh + b_h + h_{t−1} W_hh in blocks of H columns, in torch's order i, f, g, o. The
-state is (h, c). Shapes: T time steps, B batch, H hidden units; a letter is one block (B, H),
-or (T, B, H) in the slopes.
+state is (h, c). It stands here three times: `lstm_step` as on paper; `lstm_loop` and `lstm_bptt`, a
+whole sequence and back in plain loops; and `LSTM`, which `unroll` runs fast, with its variants.
+
+Shapes: T time steps, B batch, D input features, H hidden units; a letter is one block (B, H), or
+(T, B, H) in the slopes.
 """
 
 import numpy as np
 
-from .activations import dsigmoid, dtanh
+from .activations import dsigmoid, dtanh, sigmoid
 from .checks import check_shape
 from .rnn import Cell
+
+# --- The LSTM as on paper -----------------------------------------------------------------------
+
+
+def lstm_step(params: dict, x_t: np.ndarray, h_prev: np.ndarray, c_prev: np.ndarray):
+    """One step, as on paper: four gates, the cell c_t, the hidden state h_t.
+
+    x_t: (B, D), h_prev and c_prev: (B, H). Returns h_t and c_t, (B, H) each.
+    Source: Hochreiter & Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+    """
+    a = x_t @ params["W_xh"] + h_prev @ params["W_hh"] + params["b_h"]
+    a_i, a_f, a_g, a_o = np.split(a, 4, axis=-1)
+    i, f, o = sigmoid(a_i), sigmoid(a_f), sigmoid(a_o)
+    g = np.tanh(a_g)
+    c = f * c_prev + i * g
+    h = o * np.tanh(c)
+    return h, c
+
+
+def lstm_loop(params: dict, x: np.ndarray, h_0: np.ndarray, c_0: np.ndarray):
+    """The whole sequence, step by step, keeping what the way back needs.
+
+    x: (T, B, D), h_0 and c_0: (B, H). Returns hs and cs, (T, B, H) each, and the list of steps.
+    """
+    h, c, hs, cs, steps = h_0, c_0, [], [], []
+    for x_t in x:
+        h_prev, c_prev = h, c
+        a = x_t @ params["W_xh"] + h_prev @ params["W_hh"] + params["b_h"]
+        a_i, a_f, a_g, a_o = np.split(a, 4, axis=-1)
+        i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
+        c = f * c_prev + i * g
+        h = o * np.tanh(c)
+        hs.append(h)
+        cs.append(c)
+        steps.append((h_prev, c_prev, i, f, g, o, c))
+    return np.stack(hs), np.stack(cs), steps
+
+
+def lstm_bptt(params: dict, x, steps, dhs, dh_T, dc_T):
+    """Back through `lstm_loop`, from the last step to the first: a gradient from every step.
+
+    dhs: (T, B, H), what the loss sends straight to each h_t; dh_T and dc_T: (B, H), what comes to
+    the last state from beyond, or zeros. Returns grads (W_xh, W_hh, b_h), dx (T, B, D), and dh_0
+    and dc_0, (B, H) each.
+    """
+    grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h")}
+    dx, dh, dc = np.zeros_like(x), dh_T, dc_T
+    for t in reversed(range(len(x))):
+        h_prev, c_prev, i, f, g, o, c = steps[t]
+        dh = dh + dhs[t]  # from the step after, and from the loss
+        dc = dc + dh * o * (1 - np.tanh(c) ** 2)  # from the step after, and through h_t
+        da_i = dc * g * i * (1 - i)
+        da_f = dc * c_prev * f * (1 - f)
+        da_g = dc * i * (1 - g**2)
+        da_o = dh * np.tanh(c) * o * (1 - o)
+        da = np.concatenate([da_i, da_f, da_g, da_o], axis=-1)
+        grads["W_xh"] += x[t].T @ da
+        grads["W_hh"] += h_prev.T @ da
+        grads["b_h"] += da.sum(axis=0)
+        dx[t] = da @ params["W_xh"].T
+        dh, dc = da @ params["W_hh"].T, dc * f  # on to the step before
+    return grads, dx, dh, dc
+
+
+# --- Fast: what the cells share -----------------------------------------------------------------
 
 
 def kinds(gates: str) -> tuple:
@@ -94,7 +162,7 @@ def lstm_backward(dstate, da, extra):
 
 
 # Hochreiter & Schmidhuber (1997), with the forget gate of Gers et al. (2000).
-LSTM = Cell("lstm", "ifgo", 2, lstm_forward, lstm_slopes, lstm_backward, n_kept=1)
+LSTM = Cell("lstm", "ifgo", 2, lstm_forward, lstm_slopes, lstm_backward, n_kept=1, step=lstm_step)
 
 
 def set_forget_bias(cell: Cell, params: dict, bias: float) -> dict:

@@ -1,5 +1,8 @@
 """The vanilla recurrent networks: Elman's cell, and Jordan's network.
 
+The Elman cell stands here three times: `rnn_step` as on paper; `rnn_loop` and `rnn_bptt`, a whole
+sequence and back in plain loops; and `RNN`, which `unroll` runs fast. The numbers are the same.
+
 Shapes, here and in every module: T time steps, B batch, D input features, H hidden units,
 V vocabulary (number of classes). Time comes first: x is (T, B, D).
 """
@@ -23,6 +26,38 @@ def rnn_step(params: dict, x_t: np.ndarray, h_prev: np.ndarray) -> np.ndarray:
     Source: Elman (1990), with tanh where the paper has the logistic function.
     """
     return np.tanh(x_t @ params["W_xh"] + h_prev @ params["W_hh"] + params["b_h"])
+
+
+def rnn_loop(params: dict, x: np.ndarray, h_0: np.ndarray) -> np.ndarray:
+    """The whole sequence, step by step: h_1 … h_T. x: (T, B, D), h_0: (B, H). Returns (T, B, H)."""
+    h, hs = h_0, []
+    for x_t in x:
+        h = rnn_step(params, x_t, h)
+        hs.append(h)
+    return np.stack(hs)
+
+
+def rnn_bptt(params: dict, x, h_0, hs, dhs, dh_T):
+    """Back through `rnn_loop`, from the last step to the first: a gradient from every step.
+
+        dh_t = dhs_t + da_{t+1} W_hhᵀ       da_t = dh_t ⊙ (1 − h_t²)
+
+    dhs: (T, B, H), what the loss sends straight to each h_t; dh_T: (B, H), what comes to the last
+    state from beyond, or zeros. Returns grads (W_xh, W_hh, b_h), dx (T, B, D), dh_0 (B, H).
+    Source: Werbos (1990).
+    """
+    grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h")}
+    dx, dh = np.zeros_like(x), dh_T
+    for t in reversed(range(len(x))):
+        h_prev = hs[t - 1] if t > 0 else h_0
+        dh = dh + dhs[t]  # from the step after, and from the loss
+        da = dh * (1 - hs[t] ** 2)
+        grads["W_xh"] += x[t].T @ da
+        grads["W_hh"] += h_prev.T @ da
+        grads["b_h"] += da.sum(axis=0)
+        dx[t] = da @ params["W_xh"].T
+        dh = da @ params["W_hh"].T  # on to the step before
+    return grads, dx, dh
 
 
 def rnn_forward(a, ah, prev, new):
@@ -70,7 +105,8 @@ class Cell(NamedTuple):
     keep. own: names of parameters that only this cell has, (H, H) where the name begins with W, or
     (H,). finish(da, states, extra): called when da (k, T·B, H) is complete; returns the gradients
     of `own`, and changes da where x_t and h_{t−1} do not get the same. gates_of_h: how many gates,
-    the first ones, see h_{t−1} W_hh, where not all do.
+    the first ones, see h_{t−1} W_hh, where not all do. step(params, x_t, *states): the step as on
+    paper, new states from old ones.
     """
 
     name: str
@@ -81,8 +117,9 @@ class Cell(NamedTuple):
     backward: Callable
     n_kept: int = 0
     own: tuple = ()
-    finish: Callable = None
+    finish: Callable | None = None
     gates_of_h: int | None = None
+    step: Callable | None = None
 
     @property
     def n_gates(self) -> int:
@@ -99,7 +136,7 @@ class Cell(NamedTuple):
         return {name: (H, H) if name.startswith("W") else (H,) for name in self.own}
 
 
-RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward)
+RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward, step=rnn_step)
 
 
 # --- Two relatives of the Elman cell ------------------------------------------------------------

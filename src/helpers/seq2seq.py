@@ -9,8 +9,11 @@ context of its own for every step, c_t, which joins the state before the read-ou
     u_t = tanh([h_t; c_t] W_u + b_u)       z_t = u_t W_hy + b_y
 
 While the model learns, y_{t−1} is the true symbol (teacher forcing), so all steps of the decoder
-are one call of `unroll.forward`. Shapes: T source steps, S target steps, B batch, D embedding, H
-hidden units (of the encoder: both directions together), V target symbols.
+are one call of `unroll.forward`. `decode_step` is one symbol of it, as on paper; `decoder_loop` and
+`decoder_bptt` are a decoder forward and back in plain loops.
+
+Shapes: T source steps, S target steps, B batch, D embedding, H hidden units (of the encoder: both
+directions together), V target symbols.
 """
 
 from typing import NamedTuple
@@ -19,8 +22,16 @@ import numpy as np
 
 from . import layers, unroll
 from .activations import dtanh, log_softmax
-from .attention import DOT, Score, attend_backward, attend_forward
+from .attention import (
+    DOT,
+    Score,
+    attend_backward,
+    attend_forward,
+    attend_step,
+    attend_step_backward,
+)
 from .checks import check_shape, check_sizes
+from .gru import gru_bptt, gru_loop
 from .losses import LossAndGrads, cross_entropy
 from .rnn import Cell
 from .text import PairBatch, sequence_mask
@@ -171,6 +182,100 @@ def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
     stack_grads, dx, _ = unroll.stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
     stack_grads |= layers.embedding_backward(enc, source, dx)
     return grads | with_prefix("enc_", stack_grads)
+
+
+# --- The decoder as on paper --------------------------------------------------------------------
+
+
+def decode_step(model, params: dict, encoded: Encoded, y_prev: np.ndarray, state: tuple):
+    """One symbol, as on paper: look it up, one step of the cell, look at the memory, read out.
+
+    y_prev: (B,) ids, the symbols before; state: the decoder's, see `start_state`. Returns the
+    scores z_t (B, V), the state after, and attention weights (B, T) or None.
+    """
+    dec = without_prefix(params, "dec_")
+    x_t, alpha = dec["E"][y_prev], None
+    if model.feed != "start":
+        x_t = np.concatenate([x_t, encoded.context], axis=-1)
+    state = unroll.one_step(model.cell, dec, x_t, state)
+    u_t = h_t = state[0]
+    if model.attention is not None:
+        c_t, alpha = attend_step(model.attention, params, h_t, encoded.memory, encoded.mask)
+        u_t = np.tanh(np.concatenate([h_t, c_t], axis=-1) @ params["W_u"] + params["b_u"])
+    z_t = u_t @ params["W_hy"] + params["b_y"]
+    return z_t, state, alpha
+
+
+def decoder_loop(params: dict, context, inputs, memory=None, mask=None):
+    """The decoder of `Seq2Seq(GRU)` as plain loops: c starts it, and it reads `inputs` (S, B).
+
+    With a memory (T, B, H) and its mask (T, B), every state asks the memory by dot product, see
+    `asking_loop`. Returns z (S, B, V), and what `decoder_bptt` needs.
+    """
+    dec = without_prefix(params, "dec_")
+    h_0 = np.tanh(context @ params["W_start"] + params["b_start"])
+    x = dec["E"][inputs]
+    hs, steps = gru_loop(dec, x, h_0)
+    read, asked = (hs, None) if memory is None else asking_loop(params, hs, memory, mask)
+    z = read @ params["W_hy"] + params["b_y"]
+    return z, (context, inputs, h_0, x, steps, read, asked)
+
+
+def decoder_bptt(params: dict, kept, dz):
+    """Back through `decoder_loop`: the read-out, (attention,) the GRU, the table and the start.
+
+    dz: (S, B, V). Returns grads, dcontext (B, H), and dmemory (T, B, H) or None.
+    """
+    context, inputs, h_0, x, steps, read, asked = kept
+    dec, dmemory = without_prefix(params, "dec_"), None
+    grads = {"W_hy": np.zeros_like(params["W_hy"]), "b_y": dz.sum(axis=(0, 1))}
+    for h_t, dz_t in zip(read, dz):
+        grads["W_hy"] += h_t.T @ dz_t
+    dhs = dz @ params["W_hy"].T
+    if asked is not None:
+        asking_grads, dhs, dmemory = asking_bptt(params, read, asked, dhs)
+        grads |= asking_grads
+    dec_grads, dx, dh_0 = gru_bptt(dec, x, steps, dhs, np.zeros_like(h_0))
+    dec_grads["E"] = np.zeros_like(dec["E"])
+    for ids, dx_t in zip(inputs, dx):
+        np.add.at(dec_grads["E"], ids, dx_t)  # a row collects from every place where it was used
+    da = dh_0 * (1 - h_0**2)
+    grads |= {"W_start": context.T @ da, "b_start": da.sum(axis=0)}
+    return grads | with_prefix("dec_", dec_grads), da @ params["W_start"].T, dmemory
+
+
+def asking_loop(params: dict, hs, memory, mask):
+    """What attention adds to the decoder: u_t = tanh([h_t; c_t] W_u + b_u), c_t what h_t finds.
+
+    hs: (S, B, H), memory: (T, B, H), mask: (T, B). Returns us (S, B, H), and what `asking_bptt`
+    needs.
+    """
+    us, steps = [], []
+    for h_t in hs:
+        c_t, alpha = attend_step(DOT, {}, h_t, memory, mask)
+        joined = np.concatenate([h_t, c_t], axis=-1)
+        us.append(np.tanh(joined @ params["W_u"] + params["b_u"]))
+        steps.append((h_t, alpha, joined))
+    return np.stack(us), (memory, steps)
+
+
+def asking_bptt(params: dict, us, asked, dus):
+    """Back through `asking_loop`: h_t is used twice, in u_t and as the query, and so is the memory.
+
+    dus: (S, B, H). Returns grads (W_u, b_u), dhs (S, B, H), dmemory (T, B, H).
+    """
+    memory, steps = asked
+    grads = {name: np.zeros_like(params[name]) for name in ("W_u", "b_u")}
+    dhs, dmemory = np.zeros_like(us), np.zeros_like(memory)
+    for t, (h_t, alpha, joined) in enumerate(steps):
+        da = dus[t] * (1 - us[t] ** 2)
+        grads["W_u"] += joined.T @ da
+        grads["b_u"] += da.sum(axis=0)
+        dh, dc = np.split(da @ params["W_u"].T, 2, axis=-1)
+        dq, dmemory_t = attend_step_backward(h_t, memory, alpha, dc)
+        dhs[t] = dh + dq
+        dmemory += dmemory_t
+    return grads, dhs, dmemory
 
 
 # --- Decoder ------------------------------------------------------------------------------------

@@ -44,6 +44,12 @@ def zero_state(cell: Cell, params: dict, B: int) -> tuple:
     return tuple(np.zeros((B, W_hh.shape[0]), W_hh.dtype) for _ in range(cell.n_states))
 
 
+def one_step(cell: Cell, params: dict, x_t: np.ndarray, state: tuple) -> tuple:
+    """One step of the cell as on paper: the state after x_t (B, D), a tuple like `state`."""
+    after = cell.step(params, x_t, *state)
+    return after if cell.n_states > 1 else (after,)
+
+
 def by_gate(W: np.ndarray, H: int) -> np.ndarray:
     """The blocks that stand side by side in W (n, kH), one after another: (k, n, H)."""
     return np.ascontiguousarray(W.reshape(len(W), -1, H).swapaxes(0, 1))
