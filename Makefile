@@ -41,6 +41,7 @@ bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (m
 
 notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
 	$(BIN)/python tools/module_map.py
+	$(BIN)/python tools/set_up.py notebooks/*.ipynb
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 	$(BIN)/python tools/cover.py

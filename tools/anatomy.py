@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import nbformat
 from quote import MARKER, quotation, quoted_name
+from set_up import CELL, TAGS, is_set_up
 
 Complaints = Iterator[str]
 
@@ -183,11 +184,19 @@ def time_to_read_is_true(notebook: Notebook) -> Complaints:
         yield f"a notebook runs in under a minute, not in {claim[2]} seconds"
 
 
+def sets_up_first(notebook: Notebook) -> Complaints:
+    """The first code cell, hidden on the page, says what to do if the module is missing."""
+    first = notebook.code[0][1] if notebook.code else None
+    if first is None or first.source != CELL or first.metadata.get("tags") != TAGS:
+        yield "the first code cell is not the set-up cell: run `python tools/set_up.py` on it"
+
+
 def code_begins_with_imports(notebook: Notebook) -> Complaints:
-    if not notebook.code:
+    code = [(n, cell) for n, cell in notebook.code if not is_set_up(cell)]
+    if not code:
         yield "no code cell"
         return
-    n, cell = notebook.code[0]
+    n, cell = code[0]
     if "import " not in cell.source or "plots.use_style()" not in cell.source:
         yield f"cell {n}: the first code cell holds the imports and plots.use_style()"
 

@@ -16,6 +16,7 @@
       losses          Losses, each with its gradient, and the units that models are scored in
       lstm            Long short-term memory, and its relatives: each a small variation
       ngram           Language models that count: p(next symbol | the k symbols before it)
+      notebook        The set-up of every notebook: what to do if something that it needs is missing
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
