@@ -57,7 +57,7 @@ def test_gradients_against_finite_differences(score):
         {**grads, "queries": dqueries, "memory": dmemory},
     )
     assert set(errors) == {*params, "queries", "memory"}
-    assert max(errors.values()) < 1e-6, errors
+    gradcheck.largest(errors, 1e-6)
 
 
 @scores
