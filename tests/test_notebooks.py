@@ -138,7 +138,7 @@ def complaints_of(rule, cells: list) -> list[str]:
     return list(rule(anatomy.from_cells("01_model", cells)))
 
 
-@pytest.mark.parametrize("rule", anatomy.RULES, ids=lambda r: r.__name__)
+@pytest.mark.parametrize("rule", anatomy.RULES + anatomy.WAITING, ids=lambda r: r.__name__)
 def test_model_notebook_keeps_the_rule(rule):
     assert complaints_of(rule, model_notebook()) == []
 
@@ -210,6 +210,24 @@ def solution_emptied(cells):
     cells.pop(14)
 
 
+def not_hidden(cells):
+    cells[2].metadata["tags"] = []
+
+
+PRIVATE = (
+    "from helpers.rnn import _step",
+    "from helpers._rnn import step",
+    "from helpers import rnn\nrnn._step()",
+    "import helpers.rnn\nhelpers.rnn._step()",
+    "from helpers import rnn as cells\nx = cells.part._inner",
+)
+JUDGMENTS = (
+    "assert max(errors.values()) < 1e-7",
+    "print('fine', max(errors) <= 1e-4)",
+    "assert True and max(a, b) < 1e-9",
+    "worst = max(gaps)\nassert worst < 1e-9",
+    "assert max(errors.values()) < 1e-7 and 1 < 2",
+)
 STREAM = {"output_type": "stream", "name": "stdout"}
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}
 FAULTS = [
@@ -226,6 +244,10 @@ FAULTS = [
     (anatomy.time_to_read_is_true, replace("About 2 minutes", "A while")),
     (anatomy.time_to_read_is_true, replace("About 2 minutes", "About 9 minutes")),
     (anatomy.time_to_read_is_true, replace("3 seconds", "90 seconds")),
+    (anatomy.sets_up_first, without(2)),
+    (anatomy.sets_up_first, swap(2, 3)),
+    (anatomy.sets_up_first, replace("make lab", "make it")),
+    (anatomy.sets_up_first, not_hidden),
     (anatomy.code_begins_with_imports, replace("plots.use_style()", "")),
     (anatomy.code_begins_with_imports, without(3)),
     (anatomy.sections_are_in_order, replace("## In PyTorch", "## PyTorch")),
@@ -276,6 +298,8 @@ FAULTS = [
     (anatomy.quotations_are_exact, replace("activations.sigmoid", "activations.no_such_name")),
     (anatomy.quotations_are_exact, replace("helpers.activations.sigmoid", "math.sin")),
     (anatomy.quotations_are_exact, replace("#@", "\n#@")),
+    *((anatomy.private_names_stay_private, replace("import torch", line)) for line in PRIVATE),
+    *((anatomy.errors_are_judged_by_one_function, replace("import torch", c)) for c in JUDGMENTS),
     (anatomy.figures_speak, settings("image", "alt", "")),
     (anatomy.figures_speak, settings("figure", "caption", "A line")),
     (anatomy.figures_speak, settings("figure", "name", "fig-02-line")),
@@ -302,7 +326,27 @@ def test_rule_catches_the_fault(rule, fault):
 
 
 def test_every_rule_has_a_fault_that_it_catches():
-    assert {rule for rule, _ in FAULTS} == set(anatomy.RULES)
+    assert {rule for rule, _ in FAULTS} == {*anatomy.RULES, *anatomy.WAITING}
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        (
+            anatomy.private_names_stay_private,
+            "from helpers import rnn\nrnn.CELL._replace(name='a')",
+        ),
+        (anatomy.private_names_stay_private, "from helpers import rnn\nrnn.__name__"),
+        (anatomy.private_names_stay_private, "x._private"),
+        (anatomy.errors_are_judged_by_one_function, "assert max(lengths) < 10"),
+        (anatomy.errors_are_judged_by_one_function, "assert np.abs(a - b).max() < 1e-12"),
+        (anatomy.errors_are_judged_by_one_function, "assert worst < 1e-12"),
+    ],
+)
+def test_rule_lets_pass_what_is_right(rule, code):
+    cells = model_notebook()
+    replace("import torch", code)(cells)
+    assert not complaints_of(rule, cells)
 
 
 @pytest.mark.parametrize(
