@@ -1,5 +1,6 @@
 """Diagrams of chapter 5: the LSTM gate by gate, and the way back."""
 
+import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from .boxes import arrow, box, canvas, note
@@ -30,11 +31,19 @@ LSTM_STEPS = {  # which parts belong to which of the four steps
 }  # fmt: skip
 
 
-def lstm_cell(step=None, ax=None):
+NUMBER_AT = {  # where lstm_cell writes the value of a quantity
+    "c_prev": (2.1, 4.38), "kept": (3.98, 4.38), "c": (6.6, 4.38), "f": (2.4, 2.6),
+    "i": (3.74, 3.12), "g": (6.3, 3.12), "written": (4.38, 3.6), "tanh_c": (8.72, 2.97),
+    "o": (6.42, 2.36), "h": (8.72, 1.9), "x": (3.1, 0.27), "h_prev": (0.75, 0.5),
+}  # fmt: skip
+
+
+def lstm_cell(step=None, ax=None, numbers=None):
     """One LSTM cell: the cell state runs along the top, what reads x_t and h_{t−1} is below.
 
     step: 1 keep, 2 store, 3 update, 4 show: draws that step's parts in colour and the others pale;
-    None draws all. Look at the upper line: it passes one product and one sum, and no weights.
+    None draws all. numbers: name → the values of that quantity, written beside its line; the names
+    are those of NUMBER_AT. Look at the upper line: it passes one product and one sum, no weights.
     """
     if step not in (None, 1, 2, 3, 4):
         raise ValueError(f"step must be None, 1, 2, 3 or 4, got {step!r}")
@@ -89,6 +98,120 @@ def lstm_cell(step=None, ax=None):
     box(ax, 2.1, 0.27, "$x_t$", "input", width=0.8, height=0.4)
     box(ax, 9.7, top, "$c_t$", "hidden", width=0.9)
     box(ax, 9.7, bus, "$h_t$", "hidden", width=0.9)
+    for name, values in (numbers or {}).items():
+        x, y = NUMBER_AT[name]
+        label = ", ".join(f"{v:.2f}" for v in values)
+        note(ax, x, y, label, fontsize=7.5, color=COLOURS["blue"],
+             bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, zorder=6)  # fmt: skip
+    return ax
+
+
+def hand_made_cell(ax=None):
+    """A cell with four inputs and one output, and the weights that make it add, keep, clear, show.
+
+    Each of the four inputs is a weighted sum of x1, x2, x3 and 1; arrows of weight zero are left
+    out. Look at the two gates in the middle: the same weight, and opposite biases.
+    """
+    ax = canvas(11.0, 6.6, ax)
+    sources = {"$x_1$": 1.6, "$x_2$": 4.1, "$x_3$": 6.6, "1": 9.1}
+    for label, x in sources.items():
+        box(ax, x, 0.35, label, "input", width=0.7, height=0.46)
+    units = {"g": (1.6, "candidate"), "i": (3.6, "input gate σ"), "f": (6.1, "keep gate σ"),
+             "o": (8.9, "output gate σ")}  # fmt: skip
+    for gate, (x, name) in units.items():
+        kind = "hidden" if gate == "g" else "plain"
+        box(ax, x, 2.7, f"{name}" if gate != "g" else "candidate", kind, width=1.75, height=0.5,
+            fontsize=9)  # fmt: skip
+    weights = (("$x_1$", "g", "1", 0.5), ("$x_2$", "i", "100", 0.55), ("$x_2$", "f", "100", 0.55),
+               ("$x_3$", "o", "100", 0.3), ("1", "i", "−10", 0.8), ("1", "f", "10", 0.78),
+               ("1", "o", "−10", 0.62))  # fmt: skip
+    for source, gate, weight, at in weights:
+        start, end = (sources[source], 0.6), (units[gate][0], 2.43)
+        arrow(ax, start, end, colour="grey" if source != "1" else "sky", dashed=source == "1")
+        x, y = (a + at * (b - a) for a, b in zip(start, end))
+        note(ax, x, y, weight, fontsize=9, bbox={"facecolor": "white", "edgecolor": "none",
+                                                 "pad": 0.8}, zorder=5)  # fmt: skip
+    for x, y, sign in ((2.6, 4.2, r"$\odot$"), (6.1, 4.2, r"$\odot$"), (4.4, 5.3, "+"),
+                       (8.9, 5.3, r"$\odot$")):  # fmt: skip
+        _disc(ax, x, y, sign, "blue")
+    _line(ax, [(1.6, 2.95), (1.6, 4.2), (2.4, 4.2)], "blue")
+    _line(ax, [(3.6, 2.95), (3.6, 4.2), (2.8, 4.2)], "blue")
+    _line(ax, [(6.1, 2.95), (6.1, 4.0)], "blue")
+    _line(ax, [(2.6, 4.4), (2.6, 5.3), (4.2, 5.3)], "blue")
+    box(ax, 6.9, 5.3, "memory $c$", "hidden", width=1.5, height=0.56, fontsize=9.5)
+    _line(ax, [(4.6, 5.3), (6.15, 5.3)], "blue", wide=2.0)
+    _line(ax, [(7.3, 5.02), (7.3, 4.2), (6.3, 4.2)], "blue", wide=2.0)
+    _line(ax, [(5.9, 4.2), (4.4, 4.2), (4.4, 5.1)], "blue", wide=2.0)
+    note(ax, 8.0, 4.2, "at the next step", fontsize=8.5)
+    _line(ax, [(7.65, 5.3), (8.7, 5.3)], "blue")
+    _line(ax, [(8.9, 2.95), (8.9, 5.1)], "blue")
+    box(ax, 10.4, 5.3, "$h$", "output", width=0.6)
+    _line(ax, [(9.1, 5.3), (10.1, 5.3)], "blue")
+    return ax
+
+
+def cell_over_time(x, gates, memory, shown, axes=None):
+    """What a cell of one unit reads, how its gates stand, what it holds and shows, step by step.
+
+    x: (T, 3); gates: name → (T,); memory, shown: (T,). Look at the columns in which a gate closes.
+    Returns the two axes.
+    """
+    if axes is None:
+        _, axes = plt.subplots(2, 1, figsize=(6.8, 4.2), layout="constrained", sharex=True,
+                               height_ratios=(1, 1.3))  # fmt: skip
+    top, low = axes
+    steps = range(1, len(memory) + 1)
+    for row, values in enumerate(gates.values()):
+        for t, value in zip(steps, values):
+            top.plot(t, row, "s", ms=15, mfc=str(1 - 0.75 * float(value)), mec=COLOURS["grey"])
+    top.set_yticks(range(len(gates)), list(gates))
+    top.set(ylim=(len(gates) - 0.4, -0.6), title="gates (dark: open, white: shut)")
+    top.grid(False)
+    low.step(steps, memory, where="mid", color=COLOURS["blue"], label="memory $c$")
+    low.bar(steps, shown, width=0.45, color=COLOURS["orange"], alpha=0.7, label="shown $h$")
+    names = [f"{t}\n({', '.join(f'{v:.0f}' for v in row)})" for t, row in zip(steps, x)]
+    low.set_xticks(steps, names)
+    low.set(xlabel="step, and $(x_1, x_2, x_3)$ read there", ylabel="value")
+    low.legend()
+    return axes
+
+
+def two_ways(T=4, ax=None):
+    """An RNN and an LSTM over T steps, with the ways that a gradient takes back from the last.
+
+    Look at what stands on each arrow: a slope and a matrix in every step of the RNN and on the
+    lower way of the LSTM, one gate on its upper way.
+    """
+    ax = canvas(11.0, 5.6, ax)
+    gap, first = 2.3, 2.3
+
+    def x_of(t):
+        return first + gap * t
+
+    note(ax, 0.1, 4.7, "RNN", fontsize=11, ha="left")
+    note(ax, 0.1, 1.75, "LSTM", fontsize=11, ha="left")
+    for t in range(T):
+        x, name = x_of(t), ("t" if t == 0 else f"t+{t}")
+        box(ax, x, 4.7, f"$h_{{{name}}}$", "hidden", width=0.8)
+        box(ax, x, 2.5, f"$c_{{{name}}}$", "hidden", width=0.8)
+        box(ax, x, 1.0, f"$h_{{{name}}}$", "hidden", width=0.8)
+        _line(ax, [(x, 1.27), (x, 2.23)], "grey")
+        if t == 0:
+            continue
+        left, right = x_of(t - 1) + 0.42, x - 0.42
+        middle = (left + right) / 2
+        arrow(ax, (right, 4.7), (left, 4.7), colour="orange")
+        note(ax, middle, 5.08, r"$D\,W_{hh}^{\top}$", fontsize=9)
+        arrow(ax, (right, 2.5), (left, 2.5), colour="blue")
+        note(ax, middle, 2.88, r"$\odot\,f$", fontsize=9)
+        _line(ax, [(x - 0.3, 2.23), (left - 0.1, 1.25)], "orange")
+        note(ax, middle + 0.02, 0.95, r"gates, $W_{hh}^{\top}$", fontsize=8)
+    last = x_of(T - 1)
+    for y in (4.7, 1.0):
+        arrow(ax, (last, y - 0.8), (last, y - 0.28), colour="black")
+        note(ax, last + 0.16, y - 0.62, "$L$", fontsize=10, ha="left")
+    note(ax, x_of(0), 3.2, "cell path", fontsize=9, color=COLOURS["blue"])
+    note(ax, x_of(0), 0.4, "h path", fontsize=9, color=COLOURS["orange"])
     return ax
 
 
@@ -112,7 +235,7 @@ def lstm_step_backward(ax=None):
     slopes = (r"g\,i(1-i)", r"c_{t-1}f(1-f)", r"i(1-g^2)", r"\tanh c_t\,o(1-o)")
     for x, gate, slope in zip((2.65, 3.9, 5.1, 6.5), "ifgo", slopes):
         box(ax, x, 2.82, rf"$\mathrm{{d}}a_{gate}$", "plain", width=0.74, height=0.46)
-        note(ax, x, 2.33, f"${slope}$", fontsize=8)
+        note(ax, x - 0.25 * (gate == "o"), 2.33, f"${slope}$", fontsize=8)
         if gate != "o":
             arrow(ax, (8.45, 4.45), (x + 0.1, 3.05))
     arrow(ax, (8.6, 1.25), (6.87, 2.8))
