@@ -252,9 +252,12 @@ def test_same_seed_same_samples():
         (lambda s: beam_search(*s, 5, k=0), "k must be a positive integer, got 0"),
         (lambda s: beam_search(*s, 5, k=1.5), "k must be a positive integer, got 1.5"),
         (lambda s: beam_search(*s, 0, k=2), "max_length must be a positive integer, got 0"),
-        (lambda s: beam_search(*s, 5, k=2, alpha=-1), "alpha must not be negative, got -1"),
+        (
+            lambda s: beam_search(*s, 5, k=2, alpha=-1),
+            "alpha must be zero or a positive number, got -1",
+        ),
         (lambda s: greedy(*s, 0), "max_length must be a positive integer, got 0"),
-        (lambda s: sample(*s, 5, RNG(0), temperature=0), "temperature must be positive, got 0"),
+        (lambda s: sample(*s, 5, RNG(0), temperature=-1), "temperature must be zero or a positive"),
         (lambda s: sample(*s, 5, RNG(0), top_k=0), "top_k must be a positive integer, got 0"),
     ],
 )

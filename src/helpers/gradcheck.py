@@ -5,13 +5,12 @@ backward passes look right; so every output, at every step, gets its own random 
 NaN is neither larger nor smaller than a tolerance, so every comparison here looks for it first.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from . import unroll
-from .checks import check_finite, check_shape, check_sizes
+from .checks import check_finite, check_positive, check_shape, check_sizes
 
 
 def numerical_gradient(f, array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
@@ -19,8 +18,9 @@ def numerical_gradient(f, array: np.ndarray, eps: float = 1e-6) -> np.ndarray:
 
     f() reads `array`, which is changed and restored in place, and returns a number.
     The error is of order ε² from the formula and 10⁻¹⁶/ε from rounding: ε = 10⁻⁶ suits float64.
-    Raises: ValueError unless `array` is float64.
+    Raises: ValueError unless `array` is float64 and eps a positive number.
     """
+    check_positive("eps", eps)
     if not isinstance(array, np.ndarray) or array.dtype != np.float64:
         dtype = getattr(array, "dtype", type(array).__name__)
         raise ValueError(f"array must be float64 for a gradient check, got {dtype}")
@@ -72,8 +72,7 @@ def largest(errors: dict, limit: float) -> float:
     """
     if not errors:
         raise ValueError("errors is empty: nothing was compared")
-    if not 0 < limit < math.inf:
-        raise ValueError(f"limit must be a positive number, got {limit!r}")
+    check_positive("limit", limit)
     bad = {name: error for name, error in errors.items() if not 0 <= error < limit}
     if bad:
         listing = ", ".join(f"{name} has {error:.1e}" for name, error in bad.items())

@@ -9,7 +9,8 @@ import numpy as np
 
 from . import layers, sequence_model
 from .activations import softmax
-from .checks import check_ids, check_shape, check_sizes
+from .checks import check_ids, check_not_negative, check_shape, check_sizes
+from .decoding import at_temperature, draw
 from .losses import LossAndGrads, cross_entropy
 
 
@@ -84,17 +85,11 @@ def sample(cell, params: dict, prompt: np.ndarray, n: int, rng, temperature: flo
     check_sizes(n=n)
     check_shape("prompt", prompt, ("N",))
     check_ids("prompt", prompt, params["E"].shape[0])
-    if not (np.isfinite(temperature) and temperature >= 0):
-        raise ValueError(f"temperature must be zero or a positive number, got {temperature!r}")
+    check_not_negative("temperature", temperature)
     inputs, state, written = prompt[:, None], None, np.empty(n, dtype=np.int64)
     for i in range(n):
         logits, state, _ = predict(cell, params, inputs, state)
-        z = logits[-1, 0].astype(np.float64)
-        if temperature == 0:
-            written[i] = z.argmax()
-        else:
-            # Inverse of the distribution function: one uniform number picks the symbol.
-            cumulative = np.cumsum(softmax(z / temperature))
-            written[i] = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+        z = at_temperature(logits[-1, 0].astype(np.float64), temperature)
+        written[i] = draw(softmax(z), rng)
         inputs = written[i : i + 1, None]
     return written

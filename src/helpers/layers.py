@@ -5,7 +5,7 @@ Shapes: any leading dimensions (…), usually (T, B). V vocabulary, D features, 
 
 import numpy as np
 
-from .checks import check_floats, check_ids, check_shape, check_sizes
+from .checks import check_floats, check_ids, check_shape, check_share, check_sizes
 
 
 def one_hot(ids: np.ndarray, V: int, dtype=np.float32) -> np.ndarray:
@@ -121,6 +121,5 @@ def dropout_mask(shape: tuple, p: float, rng, dtype=np.float32) -> np.ndarray:
     Raises: ValueError unless 0 ≤ p < 1.
     Source: Srivastava et al. (2014); one mask for all steps: Gal & Ghahramani (2016).
     """
-    if not 0 <= p < 1:
-        raise ValueError(f"p must lie in 0 ≤ p < 1, got {p!r}")
+    check_share("p", p)
     return ((rng.random(shape) >= p) / (1 - p)).astype(dtype)

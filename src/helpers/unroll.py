@@ -262,7 +262,7 @@ def reverse(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """
     T, B = x.shape[:2]
     check_lengths(lengths, T, B)
-    t = np.arange(T)[:, None]
+    t, lengths = np.arange(T)[:, None], lengths.astype(np.int64)
     return x[np.where(t < lengths, lengths - 1 - t, t), np.arange(B)]
 
 

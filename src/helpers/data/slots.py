@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_shape, check_sizes
+from ..checks import check_not_negative, check_shape, check_sizes
 from ..text import UNK, Vocabulary
 
 CITY_SLOTS, TIME_SLOTS = ("from", "to", "via"), ("leave", "arrive")
@@ -371,11 +371,10 @@ def drop_rates(sentences, vocab: Vocabulary, alpha: float = 1.0) -> np.ndarray:
     In training sentences no word is unknown, so without dropout the embedding of <unk> would stay
     as it was born. Unknown words are relatives of the rare ones: a word that appears once is
     dropped every second time (α = 1), a frequent one hardly ever. The rate of <unk> is 0.
-    Raises: ValueError unless alpha ≥ 0.
+    Raises: ValueError unless alpha is zero or a positive number.
     Source: Kiperwasser & Goldberg (2016).
     """
-    if not alpha >= 0:
-        raise ValueError(f"alpha must be zero or positive, got {alpha!r}")
+    check_not_negative("alpha", alpha)
     counts = Counter(word for words, _ in sentences for word in words)
     rates = np.array(
         [alpha / (alpha + counts[word]) if counts[word] else 0 for word in vocab.symbols]
