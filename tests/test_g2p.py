@@ -2,6 +2,7 @@
 
 import io
 import json
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -272,7 +273,8 @@ def test_the_n_best_of_many_are_those_of_each(tiny):
         ([], "at least one word"),
         ("knight", "must be a list"),
         (["a", ""], "a word is empty"),
-        (["naïve"], "'naïve' has unknown characters 'ï'"),
+        (["a", "  "], "a word is empty"),
+        (["Маry"], r"'М' .U\+041C CYRILLIC SMALL LETTER EM|U\+043C CYRILLIC SMALL LETTER EM"),
         (["two words"], "unknown characters ' '"),
         (["r2d2"], "unknown characters '2'"),
     ],
@@ -280,6 +282,45 @@ def test_the_n_best_of_many_are_those_of_each(tiny):
 def test_words_that_cannot_be_read(tiny, words, message):
     with pytest.raises(ValueError, match=message):
         pronouncer.pronounce_all(tiny, words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("Mary", "mary"),
+        (" MARY\n", "mary"),
+        ("Zoë’s", "zoe's"),
+        (unicodedata.normalize("NFD", "naïve"), "naive"),
+        ("naïve", "naive"),
+        ("O‘Brien", "o'brien"),
+        ("rock´n`roll", "rock'n'roll"),
+        ("Jean‑Luc", "jean-luc"),
+        ("Straße", "strasse"),
+        ("Bjørn Æ", "bjorn ae"),
+        ("İda", "ida"),
+        ("\u00a0", ""),
+    ],
+)
+def test_word_as_typed_becomes_a_word_of_the_dictionary(typed, expected):
+    assert g2p.spelling(typed) == expected
+
+
+def test_words_of_the_dictionary_are_spelled_already():
+    assert all(g2p.spelling(word) == word for word in g2p.pronunciations())
+    assert g2p.spelling("Mary") in g2p.pronunciations()
+
+
+def test_typed_words_are_read_like_their_spelling(tiny):
+    assert pronouncer.pronounce_all(tiny, [" Mary", "Zoë’s"]) == pronouncer.pronounce_all(
+        tiny, ["mary", "zoe's"]
+    )
+    for typed, plain in zip(
+        pronouncer.pronounce(tiny, "Zoë’s"), pronouncer.pronounce(tiny, "zoe's")
+    ):
+        assert typed.phones == plain.phones
+        np.testing.assert_array_equal(typed.attention, plain.attention)
+    with pytest.raises(TypeError, match="a word must be a string, got int"):
+        pronouncer.pronounce(tiny, 3)
 
 
 def test_sizes_that_make_no_sense(tiny):

@@ -1,5 +1,7 @@
 """The grammar of French and English: rules of both, one translation each, a clean split."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -259,6 +261,9 @@ def test_say_and_words_are_opposites():
     for pair in tr.generate(1000, rng(9), (1, 3)):
         assert tr.words(tr.say(pair.french)) == pair.french
     assert tr.words("Elle aime la Chine") == ("elle", "aime", "la", "Chine", ".")
+    nfd = unicodedata.normalize("NFD", "Elle écoute la reine.")
+    assert tr.words(nfd) == ("elle", "écoute", "la", "reine", ".")
+    assert tr.words("J‘aime l´Inde") == tr.words("J'aime l'Inde")
     assert tr.words("Aujourd’hui , j’aime l’Inde .") == (
         "aujourd'hui", ",", "j'", "aime", "l'", "Inde", ".",
     )  # fmt: skip
@@ -285,5 +290,5 @@ def test_errors_name_what_is_wrong(call, message):
 
 def test_an_unknown_word_is_an_error_that_names_it():
     fr, en = tr.vocabularies(tr.generate(100, rng()))
-    with pytest.raises(ValueError, match="'éléphant' at position 1"):
+    with pytest.raises(ValueError, match=r"'éléphant' \(U\+00E9 .*\) at position 1"):
         tr.encode([tr.Pair(tr.words("un éléphant"), ())], fr, en)

@@ -33,7 +33,7 @@ def name_symbol(symbol) -> str:
 
     Two letters may look alike and be different: 'а' (U+0430 CYRILLIC SMALL LETTER A).
     """
-    strange = [c for c in str(symbol) if not c.isascii()]
+    strange = dict.fromkeys(c for c in str(symbol) if not c.isascii())
     points = ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, 'unnamed')}" for c in strange)
     return f"{symbol!r} ({points})" if strange else repr(symbol)
 

@@ -1,4 +1,4 @@
-"""Texts from packages that are installed with the book; nothing is downloaded.
+"""Texts from packages that are installed with the book, or from a file; nothing is downloaded.
 
 A data package is found but never imported: only its files are read. If it is missing, the error
 says which `pip install` helps.
@@ -9,7 +9,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..text import Split
+from ..text import Split, clean
 
 
 def package_folder(package: str, needed_by: str) -> Path:
@@ -45,3 +45,32 @@ def _plain(markdown: str) -> str:
     text = re.sub(r"[*_#\\]", "", markdown)
     text = re.sub(r" *\n *", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n\n"
+
+
+def read_text(path, encoding: str = "utf-8") -> str:
+    r"""A text file of one's own, ready for a `Vocabulary`.
+
+    A mark at the beginning (BOM) is dropped, every line ends with \n whatever the system that wrote
+    it, and every letter is one code point (NFC).
+    Raises: FileNotFoundError if there is no such file; ValueError if it is a folder, empty or in
+    another encoding, which can then be named: encoding="cp1252" is that of older Windows files.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no file {str(path)!r}; the notebook runs in the folder {Path.cwd().name!r}"
+        )
+    if path.is_dir():
+        raise ValueError(f"{str(path)!r} is a folder, not a text file")
+    try:
+        text = path.read_text(encoding={"utf-8": "utf-8-sig"}.get(encoding.lower(), encoding))
+    except (UnicodeError, LookupError) as error:
+        raise ValueError(
+            f"{path.name} cannot be read as {encoding} ({error}): save it as UTF-8, or name its "
+            'encoding, as in read_text(path, encoding="cp1252")'
+        ) from error
+    if "\0" in text:
+        raise ValueError(f'{path.name} is no text in {encoding}; perhaps encoding="utf-16"?')
+    if not text.strip():
+        raise ValueError(f"{path.name} is empty: there is nothing to learn")
+    return clean(text)

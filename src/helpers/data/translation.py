@@ -23,7 +23,7 @@ from itertools import product
 from typing import NamedTuple
 
 from ..checks import check_sizes
-from ..text import Vocabulary, target_vocabulary
+from ..text import Vocabulary, clean, target_vocabulary
 
 # --- The words ----------------------------------------------------------------------------------
 
@@ -628,9 +628,10 @@ def say(sentence) -> str:
 def words(text: str) -> tuple:
     """A French sentence → words: the opposite of `say`. A full stop is added if there is none.
 
+    Letters and accents may be composed or not, and apostrophes typographic ones.
     Raises: ValueError if there is no word.
     """
-    text = text.replace("’", "'").replace("aujourd'hui", "aujourd hui")
+    text = re.sub("[’‘ʼ′´`]", "'", clean(text)).replace("aujourd'hui", "aujourd hui")
     text = text.replace("Aujourd'hui", "aujourd hui").replace("'", "' ")
     found = re.sub(r"([.,])", r" \1 ", text).replace("aujourd hui", "aujourd'hui").split()
     if not found or found[0] in (".", ","):

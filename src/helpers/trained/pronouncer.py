@@ -13,7 +13,7 @@ import numpy as np
 from .. import decoding, seq2seq
 from ..attention import GENERAL
 from ..checks import check_sizes
-from ..data.g2p import encode_words, letters, phones
+from ..data.g2p import encode_words, letters, phones, spelling
 from ..lstm import LSTM
 from ..seq2seq import Seq2Seq
 from ..text import MARKS, Vocabulary, pad, pair_batch
@@ -179,7 +179,7 @@ def pronounce(checkpoint: Checkpoint, word: str, n_best: int = 5) -> list:
     """
     [answers] = n_best_all(checkpoint, [word], n_best)
     # Where did it look? Teacher forcing with its own answers gives the weights of all at once.
-    source = checkpoint.letters.encode(word.lower())
+    source = checkpoint.letters.encode(spelling(word))
     targets = [checkpoint.phones.encode(answer.phones) for answer in answers]
     batch = pair_batch([source] * len(answers), targets)
     _, weights = seq2seq.predict(checkpoint.model, checkpoint.params, batch)
