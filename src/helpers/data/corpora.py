@@ -1,4 +1,4 @@
-"""Texts from packages that are installed with the book, or from a file; nothing is downloaded.
+"""Texts, from installed packages or from your own file; nothing is downloaded.
 
 A data package is found but never imported: only its files are read. If it is missing, the error
 says which `pip install` helps.
