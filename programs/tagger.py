@@ -23,18 +23,18 @@ def init(V, C, D, H, rng):
     return p | {"E": rng.normal(size=(V, D))}
 
 
-def lstm(p, k, xs, real):
-    """xs (T, B, D), in reading order → hs (T, B, H), steps. Padding leaves the state alone."""
+def lstm(p, k, xs):
+    """xs (T, B, D), in reading order → hs (T, B, H), and the steps."""
     h = c = np.zeros((xs.shape[1], len(p[f"{k}_U"])))
     hs, steps = [], []
-    for x, here in zip(xs, real[..., None]):
+    for x in xs:
         a = x @ p[f"{k}_W"] + h @ p[f"{k}_U"] + p[f"{k}_b"]
         a_i, a_f, a_g, a_o = np.split(a, 4, axis=-1)
         i, f, o = (1 / (1 + np.exp(-gate)) for gate in (a_i, a_f, a_o))
         g = np.tanh(a_g)
         new = f * c + i * g
-        steps.append((x, h, c, i, f, g, o, new, here))
-        h, c = np.where(here, o * np.tanh(new), h), np.where(here, new, c)
+        steps.append((x, h, c, i, f, g, o, new))
+        h, c = o * np.tanh(new), new
         hs.append(h)
     return np.array(hs), steps
 
@@ -43,10 +43,8 @@ def lstm_back(p, grads, k, steps, dhs):
     """Back through `lstm`: adds to the gradients, returns dxs (T, B, D)."""
     dh = dc = np.zeros_like(dhs[0])
     dxs = []
-    for (x, h, c, i, f, g, o, new, here), from_above in zip(reversed(steps), reversed(dhs)):
+    for (x, h, c, i, f, g, o, new), from_above in zip(reversed(steps), reversed(dhs)):
         dh = dh + from_above
-        keep_h, keep_c = np.where(here, 0, dh), np.where(here, 0, dc)
-        dh, dc = np.where(here, dh, 0), np.where(here, dc, 0)
         dc = dc + dh * o * (1 - np.tanh(new) ** 2)
         da_i, da_f = dc * g * i * (1 - i), dc * c * f * (1 - f)
         da_g, da_o = dc * i * (1 - g**2), dh * np.tanh(new) * o * (1 - o)
@@ -55,7 +53,7 @@ def lstm_back(p, grads, k, steps, dhs):
         grads[f"{k}_U"] += h.T @ da
         grads[f"{k}_b"] += da.sum(axis=0)
         dxs.append(da @ p[f"{k}_W"].T)
-        dh, dc = da @ p[f"{k}_U"].T + keep_h, dc * f + keep_c
+        dh, dc = da @ p[f"{k}_U"].T, dc * f
     return np.array(dxs[::-1])
 
 
@@ -66,11 +64,14 @@ def turn(a, lengths):
 
 
 def forward(p, ids):
-    """ids (T, B) → logits (T, B, C), and what the way back needs."""
+    """ids (T, B) → logits (T, B, C), and what the way back needs.
+
+    Padding lies behind every sentence, in both reading orders, so no word's state depends on it.
+    """
     real, xs = ids != PAD, p["E"][ids]
     lengths = real.sum(axis=0)
-    hs_f, steps_f = lstm(p, "f", xs, real)
-    hs_b, steps_b = lstm(p, "b", turn(xs, lengths), real)
+    hs_f, steps_f = lstm(p, "f", xs)
+    hs_b, steps_b = lstm(p, "b", turn(xs, lengths))
     both = np.concatenate([hs_f, turn(hs_b, lengths)], axis=-1)
     return both @ p["W_y"] + p["b_y"], (real, lengths, both, steps_f, steps_b)
 
