@@ -196,7 +196,25 @@ class Cache(NamedTuple):
 
     memory: np.ndarray
     weights: np.ndarray
-    score: tuple
+    compared: tuple
+
+
+def check_memory(params: dict, memory, mask) -> None:
+    """All that can be wrong with what is looked at, said in words."""
+    check_shape("memory", memory, ("T", "B", "M"))
+    check_shape("mask", mask, memory.shape[:2])
+    if mask.dtype != bool or not mask.any(axis=0).all():
+        raise ValueError("mask must hold booleans, with at least one True in every column")
+    check_floats(memory=memory, **params)
+    check_finite("memory", memory)
+
+
+def check_attend(params: dict, queries, memory, mask) -> None:
+    """All that can be wrong with the arguments of `attend_forward`, said in words."""
+    check_memory(params, memory, mask)
+    check_shape("queries", queries, ("S", memory.shape[1], "H"))
+    check_floats(queries=queries, memory=memory)
+    check_finite("queries", queries)
 
 
 def attend_forward(score: Score, params: dict, queries, memory, mask):
@@ -208,19 +226,16 @@ def attend_forward(score: Score, params: dict, queries, memory, mask):
     that is all padding.
     Source: Bahdanau, Cho & Bengio (2015); the multiplicative scores: Luong et al. (2015).
     """
-    check_shape("memory", memory, ("T", "B", "M"))
-    T, B, _ = memory.shape
-    check_shape("queries", queries, ("S", B, "H"))
-    check_shape("mask", mask, (T, B))
-    if mask.dtype != bool or not mask.any(axis=0).all():
-        raise ValueError("mask must hold booleans, with at least one True in every column")
-    check_floats(queries=queries, memory=memory, **params)
-    check_finite("queries", queries)
-    check_finite("memory", memory)
-    e, score_cache = score.forward(params, queries, memory)
+    check_attend(params, queries, memory, mask)
+    return run_attend_forward(score, params, queries, memory, mask)
+
+
+def run_attend_forward(score: Score, params: dict, queries, memory, mask):
+    """`attend_forward`, its arguments checked: scores, softmax over real places, weighted means."""
+    e, compared = score.forward(params, queries, memory)
     weights = softmax(np.where(mask.T, e, -np.inf))
     contexts = by_sequence(by_sequence(weights) @ by_sequence(memory))
-    return contexts, weights, Cache(memory, weights, score_cache)
+    return contexts, weights, Cache(memory, weights, compared)
 
 
 def attend_backward(score: Score, params: dict, cache: Cache, dcontexts):
@@ -231,13 +246,16 @@ def attend_backward(score: Score, params: dict, cache: Cache, dcontexts):
     dcontexts: (S, B, M). Returns grads, dqueries (S, B, H), dmemory (T, B, M).
     Raises: ValueError for wrong shapes or mixed dtypes.
     """
-    memory, weights, score_cache = cache
-    S, B, _ = weights.shape
-    check_shape("dcontexts", dcontexts, (S, B, memory.shape[-1]))
-    check_floats(dcontexts=dcontexts, memory=memory)
+    check_shape("dcontexts", dcontexts, (*cache.weights.shape[:2], cache.memory.shape[-1]))
+    check_floats(dcontexts=dcontexts, memory=cache.memory)
+    return run_attend_backward(score, params, cache, dcontexts)
+
+
+def run_attend_backward(score: Score, params: dict, cache: Cache, dcontexts):
+    """`attend_backward`, its arguments checked: through the mean, the softmax and the score."""
+    memory, weights, compared = cache
     dweights = by_sequence(by_sequence(dcontexts) @ memory.transpose(1, 2, 0))
     dmemory = by_sequence(weights.transpose(1, 2, 0) @ by_sequence(dcontexts))
-    grads, dqueries, through_score = score.backward(
-        params, score_cache, dsoftmax(weights, dweights)
-    )
+    de = dsoftmax(weights, dweights)
+    grads, dqueries, through_score = score.backward(params, compared, de)
     return grads, dqueries, dmemory + through_score

@@ -25,12 +25,13 @@ from .activations import dtanh, log_softmax
 from .attention import (
     DOT,
     Score,
-    attend_backward,
-    attend_forward,
     attend_step,
     attend_step_backward,
+    check_memory,
+    run_attend_backward,
+    run_attend_forward,
 )
-from .checks import check_shape, check_sizes
+from .checks import check_finite, check_floats, check_ids, check_shape, check_sizes
 from .gru import gru_bptt, gru_loop
 from .losses import LossAndGrads, cross_entropy
 from .rnn import Cell
@@ -143,21 +144,44 @@ class Encoded(NamedTuple):
     mask: np.ndarray | None = None
 
 
+def check_embedding(params: dict, prefix: str, name: str, ids, shape: tuple) -> None:
+    """Raise unless there are symbols of this shape, and a table that holds a row for each."""
+    E = params[f"{prefix}E"]
+    check_shape(f"params['{prefix}E']", E, ("V", "D"))
+    check_shape(name, ids, shape)
+    check_ids("ids", ids, len(E))
+    check_finite(f"params['{prefix}E']", E)
+
+
+def check_encode(model, params: dict, source, lengths) -> None:
+    """All that can be wrong with the arguments of `encode`, said in words."""
+    check_model(model)
+    check_embedding(params, "enc_", "source", source, ("T", "B"))
+    unroll.check_lengths(lengths, *source.shape)
+    enc = without_prefix(params, "enc_")
+    unroll.check_stack(model.cell, enc, enc["E"].shape[1])
+    check_floats(**with_prefix("enc_", enc))
+
+
 def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
     """Read the sources; the context is the state at each sequence's own end, or a summary.
 
     source: (T, B) ids, lengths: (B,). Padding is never read. Returns Encoded and a cache.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
-    check_model(model)
-    check_shape("source", source, ("T", "B"))
+    check_encode(model, params, source, lengths)
+    return run_encode(model, params, source, lengths)
+
+
+def run_encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
+    """`encode`, its arguments checked: look up, read, and pick out the context."""
     enc = without_prefix(params, "enc_")
-    x = layers.embedding_forward(enc, source)
-    memory, finals, stack_cache = unroll.stack_forward(model.cell, enc, x, lengths)
+    x = enc["E"][source]
+    memory, finals, stack_cache = unroll.run_stack_forward(model.cell, enc, x, lengths)
     mask, summary_cache = sequence_mask(lengths, len(source)), None
     if model.context == "summary":
         query = np.broadcast_to(params["v_s"], (1, source.shape[1], len(params["v_s"])))
-        contexts, _, summary_cache = attend_forward(DOT, {}, query, memory, mask)
+        contexts, _, summary_cache = run_attend_forward(DOT, {}, query, memory, mask)
         context = contexts[0]
     else:
         context = np.concatenate([state[0] for state in finals], axis=-1)
@@ -169,7 +193,7 @@ def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
     source, stack_cache, finals, summary_cache = cache
     grads, dfinals = {}, None
     if summary_cache is not None:
-        _, dquery, through_summary = attend_backward(DOT, {}, summary_cache, dcontext[None])
+        _, dquery, through_summary = run_attend_backward(DOT, {}, summary_cache, dcontext[None])
         grads["v_s"] = dquery[0].sum(axis=0)
         dmemory = through_summary if dmemory is None else dmemory + through_summary
     else:
@@ -179,7 +203,7 @@ def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
             for half, state in zip(halves, finals)
         ]
     enc = without_prefix(params, "enc_")
-    stack_grads, dx, _ = unroll.stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
+    stack_grads, dx, _ = unroll.run_stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
     stack_grads |= layers.embedding_backward(enc, source, dx)
     return grads | with_prefix("enc_", stack_grads)
 
@@ -301,6 +325,28 @@ def start_state(model, params: dict, context: np.ndarray) -> tuple:
     return tuple(np.ascontiguousarray(s) for s in np.split(both, model.cell.n_states, axis=-1))
 
 
+def check_decode(model, params: dict, encoded: Encoded, inputs, state) -> None:
+    """All that can be wrong with the arguments of `decode`, said in words."""
+    check_model(model)
+    check_shape("encoded.context", encoded.context, ("B", "C"))
+    B, C = encoded.context.shape
+    check_embedding(params, "dec_", "inputs", inputs, ("S", B))
+    dec = without_prefix(params, "dec_")
+    unroll.check_layer(model.cell, dec)
+    D, H = dec["E"].shape[1], len(dec["W_hh"])
+    width = D if model.feed == "start" else D + C
+    check_shape("params['dec_W_xh']", dec["W_xh"], (width, model.cell.n_gates * H))
+    check_shape("params['W_hy']", params["W_hy"], (H, "V"))
+    check_shape("params['b_y']", params["b_y"], (params["W_hy"].shape[1],))
+    if state is not None:
+        unroll.check_state("state", state, model.cell, B, H)
+    if model.attention is not None:
+        check_memory({}, encoded.memory, encoded.mask)
+        check_shape("encoded.mask", encoded.mask, ("T", B))
+    check_floats(context=encoded.context, **params)
+    check_finite("encoded.context", encoded.context)
+
+
 def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None):
     """Scores of every next symbol, after the symbols `inputs` (S, B).
 
@@ -308,25 +354,29 @@ def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None
     Returns z (S, B, V), the state after, attention weights (S, B, T) or None, and a cache.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
-    check_model(model)
-    check_shape("inputs", inputs, ("S", len(encoded.context)))
+    check_decode(model, params, encoded, inputs, state)
+    return run_decode(model, params, encoded, inputs, state)
+
+
+def run_decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None):
+    """`decode`, its arguments checked: all steps of the cell in one call, then all read-outs."""
     dec, started = without_prefix(params, "dec_"), state is None
     if started:
         state = start_state(model, params, encoded.context)
-    x = layers.embedding_forward(dec, inputs)
+    x = dec["E"][inputs]
     if model.feed != "start":
         every = np.broadcast_to(encoded.context, (len(inputs), *encoded.context.shape))
         x = np.concatenate([x, every], axis=-1)
-    hs, after, unrolled = unroll.forward(model.cell, dec, x, state)
+    hs, after, unrolled = unroll.run_forward(model.cell, dec, x, state)
     read, weights, attended = hs, None, None
     if model.attention is not None:
-        contexts, weights, attention_cache = attend_forward(
+        contexts, weights, attention_cache = run_attend_forward(
             model.attention, params, hs, encoded.memory, encoded.mask
         )
         joined = np.concatenate([hs, contexts], axis=-1)
         read = np.tanh(joined @ params["W_u"] + params["b_u"])
         attended = joined, attention_cache
-    z = layers.linear_forward(params, read)
+    z = read @ params["W_hy"] + params["b_y"]
     cache = DecoderCache(encoded, inputs, started, state, unrolled, attended, read)
     return z, after, weights, cache
 
@@ -348,12 +398,12 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         grads["b_u"] = flat.sum(axis=0)
         djoined = du @ params["W_u"].T
         dhs, dcontexts = djoined[..., :H].copy(), djoined[..., H:]
-        score_grads, dqueries, dmemory = attend_backward(
+        score_grads, dqueries, dmemory = run_attend_backward(
             model.attention, params, attention_cache, dcontexts
         )
         dhs += dqueries
         grads |= score_grads
-    cell_grads, dx, dstate = unroll.backward(model.cell, dec, unrolled, dhs)
+    cell_grads, dx, dstate = unroll.run_backward(model.cell, dec, unrolled, dhs)
     dcontext = np.zeros_like(encoded.context)
     if model.feed != "start":
         D = dec["E"].shape[1]
@@ -405,8 +455,9 @@ def decoder_step(model, params: dict, encoded: Encoded):
             None if encoded.memory is None else encoded.memory[:, row],
             None if encoded.mask is None else encoded.mask[:, row],
         )
-        z, after, _, _ = decode(model, params, mine, ids[None], tuple(cell_state))
+        z, after, _, _ = run_decode(model, params, mine, ids[None], tuple(cell_state))
         return log_softmax(z[0]), (*after, row)
 
+    check_decode(model, params, encoded, np.zeros((1, len(encoded.context)), int), None)
     first = start_state(model, params, encoded.context)
     return step, (*first, np.arange(len(encoded.context)))
