@@ -142,7 +142,7 @@ def hand_made_cell(ax=None):
     _line(ax, [(4.6, 5.3), (6.15, 5.3)], "blue", wide=2.0)
     _line(ax, [(7.3, 5.02), (7.3, 4.2), (6.3, 4.2)], "blue", wide=2.0)
     _line(ax, [(5.9, 4.2), (4.4, 4.2), (4.4, 5.1)], "blue", wide=2.0)
-    note(ax, 8.0, 4.2, "at the next step", fontsize=8.5)
+    note(ax, 7.4, 3.9, "at the next step", fontsize=8.5)
     _line(ax, [(7.65, 5.3), (8.7, 5.3)], "blue")
     _line(ax, [(8.9, 2.95), (8.9, 5.1)], "blue")
     box(ax, 10.4, 5.3, "$h$", "output", width=0.6)
