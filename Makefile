@@ -56,8 +56,9 @@ clean:  ## remove the built pages and caches (.venv stays: delete it by hand if 
 
 # pip is the last thing that venv writes, so it stands for a complete environment.
 $(BIN)/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+	  { echo "The book runs on Python 3.11 to 3.14: for others some of its pinned packages have no" \
+	         "wheels. '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 	         "Name another one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
