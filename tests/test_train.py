@@ -1,6 +1,7 @@
 """The training loop and the language model that it trains first."""
 
 import itertools
+import sys
 from functools import partial
 
 import numpy as np
@@ -200,6 +201,16 @@ def test_overflow_before_the_loss_stops_with_the_same_message():
 
     with pytest.raises(FloatingPointError, match="stopped at update 0: .*non-finite.*smaller lr"):
         train.train(overflowing, params, batches, 5, lr=1.0, progress=False)
+
+
+@pytest.mark.parametrize("progress", [True, False])
+def test_training_without_tqdm_shows_no_bar(progress, monkeypatch, capsys):
+    """What `pip install -e .` alone gives: NumPy and matplotlib, and `train` with its defaults."""
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    params, batches = model(), text.random_batches(ids(40, 1)[:, 0], 5, 2, RNG(0))
+    history = train.train(step, params, batches, 3, lr=0.01, progress=progress)
+    assert len(history.loss) == 3
+    assert capsys.readouterr() == ("", "")
 
 
 def test_bad_arguments():
