@@ -17,7 +17,7 @@ Shapes: T time steps, B batch, D input features, H hidden units; a letter is one
 import numpy as np
 
 from .activations import dsigmoid, dtanh, sigmoid
-from .lstm import kinds, mix, squash
+from .lstm import kinds
 from .rnn import Cell
 
 # --- The GRU as on paper ------------------------------------------------------------------------
@@ -83,50 +83,42 @@ def gru_bptt(params: dict, x, steps, dhs, dh_T):
 
 # --- Fast ---------------------------------------------------------------------------------------
 
-RZ = kinds("rz")
-
 
 def gru_forward(a, ah, prev, new, b_n):
     """One step, with the reset after the product: r lets through what h_{t−1} says of n."""
     (h,), (h_prev,) = new, prev
     r, z, n, from_h = a
-    rz = ah[:2]
-    rz += a[:2]
-    squash(rz, RZ, out=a[:2])
-    np.add(ah[2], b_n, out=from_h)
-    n += r * from_h
-    np.tanh(n, out=n)
-    mix(z, h_prev, n, out=h)
+    a[:2] = sigmoid(a[:2] + ah[:2])  # r and z
+    from_h[:] = ah[2] + b_n
+    n[:] = np.tanh(n + r * from_h)
+    h[:] = z * h_prev + (1 - z) * n
 
 
 def gru_slopes(a, states, b_n):
     """∂h_t/∂ of what comes from h_{t−1}: a_r, a_z, h W_hn + b_n; beside them z, and ∂h_t/∂a_n."""
     h_prev = states[0][:-1]
     r, z, n, from_h = a
-    slopes = np.empty_like(a)
-    dr, dz, dn_h, dn = slopes
-    np.multiply(dtanh(n, out=dn), 1 - z, out=dn)
-    np.multiply(dn, r, out=dn_h)
-    np.multiply(dsigmoid(z, out=dz), h_prev - n, out=dz)
-    np.subtract(1, r, out=dr)  # dn ⊙ from_h ⊙ r (1 − r), with dn ⊙ r from above
-    dr *= dn_h
-    dr *= from_h
-    return slopes[:3], (z, dn)
+    dn = (1 - z) * dtanh(n)
+    slopes = np.empty_like(a[:3])  # speed: filled, not stacked, which would copy them
+    slopes[0] = dn * from_h * dsigmoid(r)
+    slopes[1] = (h_prev - n) * dsigmoid(z)
+    slopes[2] = dn * r
+    return slopes, (z, dn)
 
 
-def gru_backward(dstate, da, extra, b_n):
+def gru_backward(dstate, da, factors, b_n):
     """One step back, proportional to dh_t. Around the weights, h_{t−1} gets z ⊙ dh_t."""
     (dh,) = dstate
-    z, dn = extra
+    z, dn = factors
     da *= dh
     dn *= dh
     return (z * dh,)
 
 
-def gru_finish(da, states, extra):
+def gru_finish(da, states, factors):
     """b_n goes with h W_hn. The input's part of n is outside the reset, so it gets dn itself."""
-    _, dn = extra
-    db_n = np.ones(len(da[2]), da.dtype) @ da[2]
+    _, dn = factors
+    db_n = da[2].sum(axis=0)
     da[2] = dn.reshape(da[2].shape)
     return {"b_n": db_n}
 
@@ -158,11 +150,9 @@ def cho_forward(a, ah, prev, new, W_hn):
     """One step: n = tanh(x_t W_xn + b + (r ⊙ h_{t−1}) W_hn). The product must wait for r."""
     (h,), (h_prev,) = new, prev
     r, z, n = a
-    ah += a[:2]
-    squash(ah, RZ, out=a[:2])
-    n += (r * h_prev) @ W_hn
-    np.tanh(n, out=n)
-    mix(z, h_prev, n, out=h)
+    a[:2] = sigmoid(a[:2] + ah)
+    n[:] = np.tanh(n + (r * h_prev) @ W_hn)
+    h[:] = z * h_prev + (1 - z) * n
 
 
 def cho_slopes(a, states, W_hn):
@@ -172,19 +162,19 @@ def cho_slopes(a, states, W_hn):
     return np.stack([dsigmoid(r) * h_prev, dsigmoid(z) * (h_prev - n), dtanh(n) * (1 - z)]), (z, r)
 
 
-def cho_backward(dstate, da, extra, W_hn):
+def cho_backward(dstate, da, factors, W_hn):
     """One step back: r is reached through W_hn, and h_{t−1} on a third way, through r ⊙ h_{t−1}."""
     (dh,) = dstate
-    z, r = extra
+    z, r = factors
     da[1:] *= dh
     d_reset = da[2] @ W_hn.T
     da[0] *= d_reset
     return (z * dh + r * d_reset,)
 
 
-def cho_finish(da, states, extra):
+def cho_finish(da, states, factors):
     """dW_hn: from the state as it was after the reset."""
-    _, r = extra
+    _, r = factors
     reset = (r * states[0][:-1]).reshape(da[2].shape)
     return {"W_hn": reset.T @ da[2]}
 
@@ -194,3 +184,5 @@ GRU_CHO = Cell(
     "gru_cho", "rzn", 1, cho_forward, cho_slopes, cho_backward,
     own=("W_hn",), finish=cho_finish, gates_of_h=2, step=gru_cho_step,
 )  # fmt: skip
+
+RZ = kinds("rz")  # an old name, for notebooks that still use it

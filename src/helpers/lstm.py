@@ -82,71 +82,39 @@ def lstm_bptt(params: dict, x, steps, dhs, dh_T, dc_T):
     return grads, dx, dh, dc
 
 
-# --- Fast: what the cells share -----------------------------------------------------------------
-
-
-def kinds(gates: str) -> tuple:
-    """Scale and shift for `squash`, (k, 1, 1) each: ½, ½ for a gate; 1, 0 for the candidate g.
-
-    In float32, where these numbers are exact.
-    """
-    scale = np.array([1 if gate == "g" else 0.5 for gate in gates], np.float32).reshape(-1, 1, 1)
-    return scale, 1 - scale
-
-
-def squash(a, kinds, out):
-    """σ of the gates and tanh of the candidate, all with one tanh: σ(a) = ½ tanh(½ a) + ½.
-
-    a: (k, B, H), overwritten; kinds from the function of that name; out: (k, B, H). Four calls on
-    one array cost less than two or three on each of its parts, above all where arrays are small.
-    """
-    scale, shift = kinds
-    a *= scale
-    np.tanh(a, out=a)
-    a *= scale
-    np.add(a, shift, out=out)
-
-
-def mix(keep, old, new, out):
-    """keep ⊙ old + (1 − keep) ⊙ new, as new + keep ⊙ (old − new): one gate does the work of two."""
-    np.subtract(old, new, out=out)
-    out *= keep
-    out += new
-
-
-# --- The LSTM -----------------------------------------------------------------------------------
-
-IFGO, IFG, IGO, FGO = kinds("ifgo"), kinds("ifg"), kinds("igo"), kinds("fgo")
-O = tuple(part[0] for part in kinds("o"))
+# --- The LSTM, fast -----------------------------------------------------------------------------
 
 
 def lstm_forward(a, ah, prev, new):
-    """One step: the four gates, then c_t = f ⊙ c_{t−1} + i ⊙ g and h_t = o ⊙ tanh(c_t)."""
+    """One step: the four gates, then c_t = f ⊙ c_{t−1} + i ⊙ g and h_t = o ⊙ tanh(c_t).
+
+    a: (5, B, H), the input's part of i, f, g, o, and room for tanh(c_t); ah: (4, B, H), the
+    recurrent part; prev = (h_{t−1}, c_{t−1}), new = (h_t, c_t). Filled in place, where it stays.
+    """
     h, c = new
     i, f, g, o, tanh_c = a
-    ah += a[:4]
-    squash(ah, IFGO, out=a[:4])
-    np.multiply(f, prev[1], out=c)
-    c += i * g
-    np.tanh(c, out=tanh_c)
-    np.multiply(o, tanh_c, out=h)
+    a[:4] += ah
+    a[:2] = sigmoid(a[:2])  # i and f
+    g[:] = np.tanh(g)
+    o[:] = sigmoid(o)
+    c[:] = f * prev[1] + i * g
+    tanh_c[:] = np.tanh(c)
+    h[:] = o * tanh_c
 
 
 def lstm_slopes(a, states):
     """For all steps at once: ∂c_t/∂a of i, f, g and ∂h_t/∂a_o; beside them ∂h_t/∂c_t, and f."""
     _, c = states
     i, f, g, o, tanh_c = a
-    slopes = np.empty_like(a)
-    di, df, dg, do, dc = slopes
-    np.multiply(dsigmoid(i, out=di), g, out=di)
-    np.multiply(dsigmoid(f, out=df), c[:-1], out=df)
-    np.multiply(dtanh(g, out=dg), i, out=dg)
-    np.multiply(dsigmoid(o, out=do), tanh_c, out=do)
-    np.multiply(dtanh(tanh_c, out=dc), o, out=dc)
-    return slopes[:4], (dc, f)
+    slopes = np.empty_like(a[:4])  # speed: filled, not stacked, which would copy them
+    slopes[0] = g * dsigmoid(i)
+    slopes[1] = c[:-1] * dsigmoid(f)
+    slopes[2] = i * dtanh(g)
+    slopes[3] = tanh_c * dsigmoid(o)
+    return slopes, (o * dtanh(tanh_c), f)
 
 
-def lstm_backward(dstate, da, extra):
+def lstm_backward(dstate, da, factors):
     """One step back: what reaches c_t, then every gate; c_{t−1} gets dc_t ⊙ f, and no weight.
 
         dc_t ← dc_t + dh_t ⊙ o ⊙ (1 − tanh² c_t)      da_o = dh_t ⊙ …,  da_i, da_f, da_g = dc_t ⊙ …
@@ -154,7 +122,7 @@ def lstm_backward(dstate, da, extra):
     The same for every cell below whose last gate is o.
     """
     dh, dc = dstate
-    through_h, f = extra
+    through_h, f = factors
     dc = dc + dh * through_h
     da[:-1] *= dc
     da[-1] *= dh
@@ -188,16 +156,14 @@ def peephole_forward(a, ah, prev, new, p_i, p_f, p_o):
     """The gates also see the cell: i and f see c_{t−1} ⊙ p, and o, which is later, sees c_t ⊙ p."""
     h, c = new
     i, f, g, o, tanh_c = a
-    ah += a[:4]
-    ah[0] += prev[1] * p_i
-    ah[1] += prev[1] * p_f
-    squash(ah[:3], IFG, out=a[:3])
-    np.multiply(f, prev[1], out=c)
-    c += i * g
-    ah[3] += c * p_o
-    squash(ah[3], O, out=o)
-    np.tanh(c, out=tanh_c)
-    np.multiply(o, tanh_c, out=h)
+    a[:4] += ah
+    i[:] = sigmoid(i + prev[1] * p_i)
+    f[:] = sigmoid(f + prev[1] * p_f)
+    g[:] = np.tanh(g)
+    c[:] = f * prev[1] + i * g
+    o[:] = sigmoid(o + c * p_o)
+    tanh_c[:] = np.tanh(c)
+    h[:] = o * tanh_c
 
 
 def peephole_slopes(a, states, p_i, p_f, p_o):
@@ -205,17 +171,17 @@ def peephole_slopes(a, states, p_i, p_f, p_o):
     return lstm_slopes(a, states)
 
 
-def peephole_backward(dstate, da, extra, p_i, p_f, p_o):
+def peephole_backward(dstate, da, factors, p_i, p_f, p_o):
     """As in the LSTM, and c_t also hears from o, c_{t−1} from i and f."""
     dh, dc = dstate
-    through_h, f = extra
+    through_h, f = factors
     da[3] *= dh
     dc = dc + dh * through_h + da[3] * p_o
     da[:3] *= dc
     return None, dc * f + da[0] * p_i + da[1] * p_f
 
 
-def peephole_finish(da, states, extra):
+def peephole_finish(da, states, factors):
     """Gradient of a peephole: what reaches its gate, times the cell it sees, over all steps."""
     c = states[1]
     before, after = c[:-1].reshape(da[0].shape), c[1:].reshape(da[0].shape)
@@ -234,11 +200,11 @@ def cifg_forward(a, ah, prev, new):
     """Coupled input and forget gate, i = 1 − f: c_t = f ⊙ c_{t−1} + (1 − f) ⊙ g."""
     h, c = new
     f, g, o, tanh_c = a
-    ah += a[:3]
-    squash(ah, FGO, out=a[:3])
-    mix(f, prev[1], g, out=c)
-    np.tanh(c, out=tanh_c)
-    np.multiply(o, tanh_c, out=h)
+    a[:3] += ah
+    f[:], g[:], o[:] = sigmoid(f), np.tanh(g), sigmoid(o)
+    c[:] = f * prev[1] + (1 - f) * g
+    tanh_c[:] = np.tanh(c)
+    h[:] = o * tanh_c
 
 
 def cifg_slopes(a, states):
@@ -260,11 +226,11 @@ def no_forget_gate_forward(a, ah, prev, new):
     """f = 1: c_t = c_{t−1} + i ⊙ g. Nothing is ever forgotten."""
     h, c = new
     i, g, o, tanh_c = a
-    ah += a[:3]
-    squash(ah, IGO, out=a[:3])
-    np.add(prev[1], i * g, out=c)
-    np.tanh(c, out=tanh_c)
-    np.multiply(o, tanh_c, out=h)
+    a[:3] += ah
+    i[:], g[:], o[:] = sigmoid(i), np.tanh(g), sigmoid(o)
+    c[:] = prev[1] + i * g
+    tanh_c[:] = np.tanh(c)
+    h[:] = o * tanh_c
 
 
 def no_forget_gate_slopes(a, states):
@@ -285,12 +251,11 @@ def no_input_gate_forward(a, ah, prev, new):
     """i = 1: c_t = f ⊙ c_{t−1} + g. Everything is written."""
     h, c = new
     f, g, o, tanh_c = a
-    ah += a[:3]
-    squash(ah, FGO, out=a[:3])
-    np.multiply(f, prev[1], out=c)
-    c += g
-    np.tanh(c, out=tanh_c)
-    np.multiply(o, tanh_c, out=h)
+    a[:3] += ah
+    f[:], g[:], o[:] = sigmoid(f), np.tanh(g), sigmoid(o)
+    c[:] = f * prev[1] + g
+    tanh_c[:] = np.tanh(c)
+    h[:] = o * tanh_c
 
 
 def no_input_gate_slopes(a, states):
@@ -310,11 +275,10 @@ def no_output_gate_forward(a, ah, prev, new):
     """o = 1: h_t = tanh(c_t). All that is remembered is shown."""
     h, c = new
     i, f, g = a
-    ah += a
-    squash(ah, IFG, out=a)
-    np.multiply(f, prev[1], out=c)
-    c += i * g
-    np.tanh(c, out=h)
+    a += ah
+    i[:], f[:], g[:] = sigmoid(i), sigmoid(f), np.tanh(g)
+    c[:] = f * prev[1] + i * g
+    h[:] = np.tanh(c)
 
 
 def no_output_gate_slopes(a, states):
@@ -324,10 +288,10 @@ def no_output_gate_slopes(a, states):
     return np.stack([dsigmoid(i) * g, dsigmoid(f) * c[:-1], dtanh(g) * i]), (dtanh(h[1:]), f)
 
 
-def no_output_gate_backward(dstate, da, extra):
+def no_output_gate_backward(dstate, da, factors):
     """Every gate hears from c_t."""
     dh, dc = dstate
-    through_h, f = extra
+    through_h, f = factors
     dc = dc + dh * through_h
     da *= dc
     return None, dc * f
@@ -343,11 +307,10 @@ def no_output_activation_forward(a, ah, prev, new):
     """h_t = o ⊙ c_t, without the tanh: nothing bounds what is shown."""
     h, c = new
     i, f, g, o = a
-    ah += a
-    squash(ah, IFGO, out=a)
-    np.multiply(f, prev[1], out=c)
-    c += i * g
-    np.multiply(o, c, out=h)
+    a += ah
+    i[:], f[:], g[:], o[:] = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    c[:] = f * prev[1] + i * g
+    h[:] = o * c
 
 
 def no_output_activation_slopes(a, states):
@@ -365,3 +328,39 @@ NO_OUTPUT_ACTIVATION = Cell(
 
 ABLATIONS = (NO_FORGET_GATE, NO_INPUT_GATE, NO_OUTPUT_GATE, NO_OUTPUT_ACTIVATION)
 VARIANTS = (LSTM, PEEPHOLE, CIFG, *ABLATIONS)
+
+
+# --- Old names, for notebooks that still use them -----------------------------------------------
+
+
+def kinds(gates: str) -> tuple:
+    """Scale and shift for `squash`, (k, 1, 1) each: ½, ½ for a gate; 1, 0 for the candidate g.
+
+    In float32, where these numbers are exact.
+    """
+    scale = np.array([1 if gate == "g" else 0.5 for gate in gates], np.float32).reshape(-1, 1, 1)
+    return scale, 1 - scale
+
+
+def squash(a, kinds, out):
+    """σ of the gates and tanh of the candidate, all with one tanh: σ(a) = ½ tanh(½ a) + ½.
+
+    a: (k, B, H), overwritten; kinds from the function of that name; out: (k, B, H). Four calls on
+    one array cost less than two or three on each of its parts, above all where arrays are small.
+    """
+    scale, shift = kinds
+    a *= scale
+    np.tanh(a, out=a)
+    a *= scale
+    np.add(a, shift, out=out)
+
+
+def mix(keep, old, new, out):
+    """keep ⊙ old + (1 − keep) ⊙ new, as new + keep ⊙ (old − new): one gate does the work of two."""
+    np.subtract(old, new, out=out)
+    out *= keep
+    out += new
+
+
+IFGO, IFG, IGO, FGO = kinds("ifgo"), kinds("ifg"), kinds("igo"), kinds("fgo")
+O = tuple(part[0] for part in kinds("o"))

@@ -67,8 +67,7 @@ def rnn_forward(a, ah, prev, new):
     prev = (h_{t−1},) has done its work in ah; new = (h_t,) is filled in place.
     """
     (h,) = new
-    np.add(a[0], ah[0], out=h)
-    np.tanh(h, out=h)
+    h[:] = np.tanh(a[0] + ah[0])
 
 
 def rnn_slopes(a, states):
@@ -77,10 +76,10 @@ def rnn_slopes(a, states):
     states = (h,), h: (T+1, B, H). Returns the slopes (1, T, B, H), and () for nothing more.
     """
     h = states[0][1:]
-    return dtanh(h, out=np.empty_like(h))[None], ()
+    return dtanh(h)[None], ()
 
 
-def rnn_backward(dstate, da, extra):
+def rnn_backward(dstate, da, factors):
     """Back through the gates of one step: da_t = dh_t ⊙ (1 − h_t²).
 
     dstate = (dh_t,). `da` (1, B, H) holds the slope and is multiplied in place.
@@ -97,13 +96,13 @@ class Cell(NamedTuple):
     W_xh is (D, kH), W_hh (H, kH) and b_h (kH,), gate after gate. States are a tuple, h first.
 
         forward(a, ah, prev, new, *own)     one step, into `new`; a (k, B, H) may be overwritten
-        slopes(a, states, *own)             all local derivatives at once: (k, T, B, H), and a
-                                            tuple of what else `backward` needs, each (T, B, H)
-        backward(dstate, da, extra, *own)   one step back: turns slopes into da, in place
+        slopes(a, states, *own)             all local derivatives at once: (k, T, B, H), and the
+                                            other factors of `backward`, a tuple of (T, B, H)
+        backward(dstate, da, factors, *own) one step back: turns slopes into da, in place
 
     The rest is for cells that are less plain. n_kept: more blocks of `a`, for what forward wants to
     keep. own: names of parameters that only this cell has, (H, H) where the name begins with W, or
-    (H,). finish(da, states, extra): called when da (k, T·B, H) is complete; returns the gradients
+    (H,). finish(da, states, factors): called when da (k, T·B, H) is complete; returns the gradients
     of `own`, and changes da where x_t and h_{t−1} do not get the same. gates_of_h: how many gates,
     the first ones, see h_{t−1} W_hh, where not all do. step(params, x_t, *states): the step as on
     paper, new states from old ones.
@@ -145,8 +144,7 @@ RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward, step=rnn_step)
 def relu_forward(a, ah, prev, new):
     """h_t = max(0, a_t): a slope of 1 where a unit is on, but nothing bounds the state."""
     (h,) = new
-    np.add(a[0], ah[0], out=h)
-    np.maximum(h, 0, out=h)
+    h[:] = np.maximum(a[0] + ah[0], 0)
 
 
 def relu_slopes(a, states):
@@ -169,14 +167,14 @@ def leaky(alpha: float) -> Cell:
         raise ValueError(f"alpha must lie in 0 < alpha ≤ 1, got {alpha!r}")
 
     def forward(a, ah, prev, new):
-        a += ah
-        np.tanh(a, out=a)  # kept for the slopes
-        np.add(prev[0], alpha * (a[0] - prev[0]), out=new[0])
+        (h,), (h_prev,) = new, prev
+        a[:] = np.tanh(a + ah)  # kept for the slopes
+        h[:] = (1 - alpha) * h_prev + alpha * a[0]
 
     def slopes(a, states):
         return alpha * dtanh(a), ()
 
-    def backward(dstate, da, extra):
+    def backward(dstate, da, factors):
         da *= dstate[0]
         return ((1 - alpha) * dstate[0],)
 

@@ -134,11 +134,9 @@ def run_forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     for array, start in zip(states, state or zero_state(cell, params, B)):
         array[0] = start
     W_hh = by_gate(params["W_hh"], H)
-    ah = np.empty((len(W_hh), B, H), x.dtype)
     before, after = zip(*(s[:-1] for s in states)), zip(*(s[1:] for s in states))
     for a_t, prev, new in zip(a.swapaxes(0, 1), before, after):
-        np.matmul(prev[0], W_hh, out=ah)
-        cell.forward(a_t, ah, prev, new, *own)
+        cell.forward(a_t, prev[0] @ W_hh, prev, new, *own)
     return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a, states)
 
 
@@ -182,20 +180,19 @@ def run_backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, 
     T, B, D = x.shape
     H, k, kr = len(params["W_hh"]), cell.n_gates, cell.n_recurrent
     own = [params[name] for name in cell.own]
-    dh, *others = (d.copy() for d in dstate or zero_state(cell, params, B))
+    dh, *others = dstate or zero_state(cell, params, B)
 
     # All local derivatives in one go; the loop turns each of them into da_t, in place.
     da, factors = cell.slopes(a, states, *own)
+    # speed: a transposed copy, made once, is read at every step.
     W_hh_T = np.ascontiguousarray(params["W_hh"].T).reshape(kr, H, H)
-    parts = np.empty((kr, B, H), x.dtype)  # what comes back through each gate
     for t in reversed(range(T)):
         if dhs is not None:
-            dh += dhs[t]
+            dh = dh + dhs[t]
         around, *others = cell.backward((dh, *others), da[:, t], [f[t] for f in factors], *own)
-        np.matmul(da[:kr, t], W_hh_T, out=parts)
-        np.add.reduce(parts, axis=0, out=dh)
+        dh = (da[:kr, t] @ W_hh_T).sum(axis=0)  # what comes back through each gate
         if around is not None:  # a path from h_t to h_{t−1} that does not pass W_hh
-            dh += around
+            dh = dh + around
         if truncate and t % truncate == 0 and t > 0:
             dh, *others = zero_state(cell, params, B)
 
@@ -206,14 +203,10 @@ def run_backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, 
     grads = {
         "W_xh": side_by_side(x.reshape(T * B, D).T @ da),
         "W_hh": dW_hh,
-        "b_h": (np.ones(T * B, x.dtype) @ da).reshape(-1),  # a sum over all steps, as a product
+        "b_h": da.sum(axis=1).reshape(-1),
         **own_grads,
     }
-    W_xh_T = np.ascontiguousarray(params["W_xh"].T).reshape(k, H, D)
-    dx = da[0] @ W_xh_T[0]
-    for da_gate, W_gate in zip(da[1:], W_xh_T[1:]):
-        dx += da_gate @ W_gate
-    dx = dx.reshape(T, B, D)
+    dx = (da @ params["W_xh"].T.reshape(k, H, D)).sum(axis=0).reshape(T, B, D)
     return grads, dx, (dh, *others)
 
 
