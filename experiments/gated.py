@@ -100,7 +100,6 @@ def since_marker(kind: str, T: int, B: int, rng, p: float):
 
 # task → (kind, length, D, V, loss, error that counts as solved)
 TASKS = {
-    "ribs 20": ("ribs", 20, 9, 9, losses.cross_entropy, 0.01),
     "ribs 60": ("ribs", 60, 9, 9, losses.cross_entropy, 0.01),
     "adding 30": ("adding", 30, 2, 1, losses.mse, 0.01),
 }
@@ -161,7 +160,8 @@ def train_until_solved(task, model, seed, rate, settings) -> dict:
 
     def step(params, batch, state):
         at_end = sequence_model.at_end(loss, batch.targets)
-        return sequence_model.loss_and_grads(cell, params, batch.inputs, at_end)._replace(state=None)
+        found = sequence_model.loss_and_grads(cell, params, batch.inputs, at_end)
+        return found._replace(state=None)
 
     class Solved(Exception):
         pass
@@ -171,14 +171,16 @@ def train_until_solved(task, model, seed, rate, settings) -> dict:
     def batches():
         nonlocal done
         while True:
-            if done and done % settings["every"] == 0 and error(task, cell, params, check) <= enough:
+            look = done > 0 and done % settings["every"] == 0
+            if look and error(task, cell, params, check) <= enough:
                 raise Solved
             yield make(task, settings["batch"], rng)
             done += 1
 
     try:
-        train.train(step, params, batches(), settings["budget"], lr=rate, max_norm=1.0,
-                    progress=False)
+        train.train(
+            step, params, batches(), settings["budget"], lr=rate, max_norm=1.0, progress=False
+        )
         done = settings["budget"]
     except Solved:
         pass

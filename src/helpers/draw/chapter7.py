@@ -9,13 +9,15 @@ STAGES = {  # what each simplification of the LSTM still has
     "cifg": {"o", "c"},
     "update": set(),
     "gru": {"r"},
+    "gru_before": {"r", "before"},
 }
 
 
 def gru_stage(stage="gru", ax=None):
     """One step of a cell on the way from the LSTM to the GRU: stage lstm, cifg, update or gru.
 
-    Look at the line on top, the memory, and at how many boxes with σ are left below it.
+    gru resets after the product with W_hn, gru_before before it. Look at the line on top, the
+    memory, and at how many boxes with σ are left below it.
     """
     has = STAGES[stage]
     state, keep, new = ("c", "f", "g") if "c" in has else ("h", "z", "n")
@@ -49,13 +51,23 @@ def gru_stage(stage="gru", ax=None):
         arrow(ax, (7.98, 2.1), (8.6, 2.1))
         sources.append(7.8)
     if "r" in has:
-        box(ax, 7.4, 1.4, r"$\sigma$   $r$", "plain", width=0.9)
-        box(ax, 6.1, 1.4, r"$\odot$", "plain", width=0.36, height=0.36, fontsize=11)
-        arrow(ax, (6.95, 1.4), (6.28, 1.4))
-        arrow(ax, (5.92, 1.4), (5.18, 1.4))
-        note(ax, 6.2, 1.85, "how much past", fontsize=9)
-        arrow(ax, (6.1, 0.59), (6.1, 1.22), "$h_{t-1}$", offset=(0.36, 0))
-        sources.append(7.4)
+        reset, product = (6.55, 5.7) if "before" in has else (6.2, 6.2)
+        box(ax, 7.9, 1.4, r"$\sigma$   $r$", "plain", width=0.9)
+        box(ax, reset, 1.4, r"$\odot$", "plain", width=0.36, height=0.36, fontsize=11)
+        if "before" in has:  # h_{t−1} is reset, and what is left of it meets the weights
+            box(ax, product, 1.4, "$W_{hn}$", "plain", width=0.62, height=0.42, fontsize=9)
+            arrow(ax, (7.45, 1.4), (6.73, 1.4))
+            arrow(ax, (6.37, 1.4), (6.01, 1.4))
+            arrow(ax, (5.39, 1.4), (5.18, 1.4))
+            arrow(ax, (reset, 0.59), (reset, 1.22), "$h_{t-1}$", offset=(0.36, 0))
+        else:  # the weights come first, and their result is reset, with b_n in it
+            what = "$h_{t-1} W_{hn} + b_n$"
+            box(ax, product, 0.92, what, "plain", width=1.7, height=0.34, fontsize=8.5)
+            arrow(ax, (7.45, 1.4), (product + 0.18, 1.4))
+            arrow(ax, (product - 0.18, 1.4), (5.18, 1.4))
+            arrow(ax, (product, 0.59), (product, 0.75))
+            arrow(ax, (product, 1.09), (product, 1.22))
+        sources.append(7.9)
     left, right = 2.1, max(sources) + 0.6
     box(ax, (left + right) / 2, 0.35, "$x_t$ and $h_{t-1}$", "input", width=right - left,
         height=0.48)  # fmt: skip
