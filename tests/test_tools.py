@@ -81,6 +81,7 @@ def test_the_same_versions_of_python_are_named_everywhere():
     assert f"Python {first}–{last}." in text("requirements.txt")
     assert f'requires-python = ">={first}"' in text("pyproject.toml")
     assert f"with Python {first} to {last}." in text("README.md")
+    assert f"You need Python {first} to {last}," in text("book/how_to_use.md")
 
 
 def test_torch_is_not_asked_for_where_it_has_no_wheels():
