@@ -37,8 +37,9 @@ def sentences(settings):
     while min(map(len, tests)) < settings["per bucket"]:
         [pair] = translation.generate(1, rng, clauses=(1, 3))
         k = int(np.digitize(len(pair.french), edges)) - 1
-        if (0 <= k < len(tests) and len(tests[k]) < settings["per bucket"]
-                and pair.french not in taken and known.issuperset(pair.french + pair.english)):  # fmt: skip
+        if not 0 <= k < len(tests) or len(tests[k]) == settings["per bucket"]:
+            continue
+        if pair.french not in taken and known.issuperset(pair.french + pair.english):
             taken.add(pair.french)
             tests[k].append(pair)
     return train, tests
