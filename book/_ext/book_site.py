@@ -102,6 +102,7 @@ def say_where_published(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict:
     free_the_encodings()
+    app.setup_extension("book_light")
     if BOOK_URL:
         app.setup_extension("sphinxext.opengraph")
         app.setup_extension("sphinx_sitemap")
