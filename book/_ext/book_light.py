@@ -8,8 +8,8 @@ What the theme sends before anything can be read is cut here, after the pages ar
    reader comes near it, and the page keeps room for it, so that no text jumps.
 3. Scripts wait until the page can be read; MathJax comes only where there is a formula.
 
-The last part also mends two things in the theme's HTML: a notebook's download button downloads, and a
-page without JavaScript is a light one (the theme leaves it without colours).
+The last part also mends two things in the theme's HTML: a notebook's download button downloads, and
+a page without JavaScript is a light one (the theme leaves it without colours).
 
 Everything here may be done twice to the same page and changes nothing the second time.
 """
@@ -32,6 +32,8 @@ from sphinx.builders.html._assets import _JavaScript
 ICON_RULES = """\
 /* Written by book/_ext/book_light.py from Font Awesome Free 6: icons CC BY 4.0, font SIL OFL 1.1,
    code MIT; https://fontawesome.com/license/free */
+:root{--fa-font-solid:normal 900 1em/1 "Font Awesome 6 Free";
+--fa-font-brands:normal 400 1em/1 "Font Awesome 6 Brands"}
 .fa,.fas,.fab,.fa-solid,.fa-brands{display:inline-block;font-style:normal;font-variant:normal;
 line-height:1;text-rendering:auto;-webkit-font-smoothing:antialiased}
 .fa,.fas,.fa-solid{font-family:"Font Awesome 6 Free";font-weight:900}
@@ -81,7 +83,8 @@ def icon_sheet(used: set[str], other_css: str, vendor: Path) -> str:
     """The style sheet with all icons in `used`, and with those that other style sheets draw."""
     known = code_points((vendor / "css" / "all.min.css").read_text("utf-8"))
     icons = {name: known[name] for name in sorted(used & set(known))}
-    drawn = {int(code, 16) for code in re.findall(r'content:\s*"\\(f[0-9a-f]{3})"', other_css)}
+    drawn = {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})\b", other_css)}
+    drawn |= set(map(ord, re.findall("[\uf000-\uf8ff]", other_css)))
     faces = []
     for family, (name, weight) in FONTS.items():
         font = cut_font(vendor / "webfonts" / f"{name}.ttf", {*icons.values(), *drawn})

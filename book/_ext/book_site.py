@@ -64,8 +64,8 @@ def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) ->
         context["generate_toctree_html"] = named
     if "body" in context:
         body = context["body"]
-        for scrolls in ('<div class="pst-scrollable-table-container"', "<figure"):
-            body = body.replace(scrolls, scrolls + ' tabindex="0"')
+        scrolls = '<div class="pst-scrollable-table-container"'
+        body = body.replace(scrolls, scrolls + ' tabindex="0"')
         # A list has items; docutils gives its citations a role that is no longer known.
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
@@ -102,7 +102,8 @@ def say_where_published(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict:
     free_the_encodings()
-    app.setup_extension("book_light")
+    for part in ("book_figures", "book_light"):
+        app.setup_extension(part)
     if BOOK_URL:
         app.setup_extension("sphinxext.opengraph")
         app.setup_extension("sphinx_sitemap")

@@ -1,0 +1,87 @@
+"""Which figures keep their colours in dark mode. A part of book_site.
+
+Figures are drawn on white. On a dark page the lightness of curves and diagrams is turned round
+(custom.css); a map of colours must not be, because its colours are its message. Such a figure gets
+the class `keep-colours` and is shown as a light card.
+
+Whether a cell draws a map is read from its source: it calls `imshow` or the like, or a function
+that does, of the helper module or of an earlier cell. Where that is wrong, the cell's metadata
+decide: `"mystnb": {"image": {"classes": "keep-colours"}}`, or `"turn-colours"`.
+"""
+
+import ast
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+DRAWS_COLOURS = frozenset({"imshow", "matshow", "pcolormesh", "contourf", "colorbar"})
+KEEP, TURN = "keep-colours", "turn-colours"
+
+
+def called(tree: ast.AST) -> set[str]:
+    """The names of all functions that are called: `show`, or `.show` if something stands before."""
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    plain = {func.id for func in calls if isinstance(func, ast.Name)}
+    return plain | {f".{func.attr}" for func in calls if isinstance(func, ast.Attribute)}
+
+
+def definitions(tree: ast.AST) -> dict[str, set[str]]:
+    """Each function that is defined here, and what it calls."""
+    return {node.name: called(node) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def map_makers(functions: dict[str, set[str]], known: Iterable[str]) -> set[str]:
+    """The names in `known`, and those of all functions that call one of them, however far off."""
+    makers = set(known)
+    while new := {name for name, calls in functions.items() if calls & makers} - makers:
+        makers |= new
+    return makers
+
+
+@cache
+def helper_map_makers(folder: Path) -> frozenset[str]:
+    functions = {}
+    for path in sorted(folder.rglob("*.py")):
+        for name, calls in definitions(ast.parse(path.read_text("utf-8"))).items():
+            functions[name] = functions[f".{name}"] = functions.get(name, set()) | calls
+    return frozenset(map_makers(functions, {f".{name}" for name in DRAWS_COLOURS}))
+
+
+def parsed(source: str) -> ast.AST:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # a cell that shows an error
+        return ast.parse("")
+
+
+def draw_maps(sources: list[str], known: frozenset[str]) -> list[bool]:
+    """Of each code cell of a notebook, in order: does it draw a map of colours?"""
+    makers, answers = set(known), []
+    for tree in map(parsed, sources):
+        answers.append(bool(called(tree) & makers))
+        own = definitions(tree)
+        makers = map_makers(own, makers - set(own))  # a cell may define a name anew
+    return answers
+
+
+def is_cell(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+
+
+def mark_maps(app: Sphinx, doctree: nodes.document) -> None:
+    """Give every image of a code cell one of the two classes."""
+    cells = list(doctree.findall(is_cell))
+    sources = [next((n.astext() for n in cell.findall(nodes.literal_block)), "") for cell in cells]
+    known = helper_map_makers(Path(app.srcdir) / "src" / "helpers")
+    for cell, draws_map in zip(cells, draw_maps(sources, known), strict=True):
+        for image in cell.findall(nodes.image):
+            if not {KEEP, TURN} & set(image["classes"]):
+                image["classes"].append(KEEP if draws_map else TURN)
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("doctree-read", mark_maps)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
