@@ -8,13 +8,14 @@ What the theme sends before anything can be read is cut here, after the pages ar
    reader comes near it, and the page keeps room for it, so that no text jumps.
 3. Scripts wait until the page can be read; MathJax comes only where there is a formula.
 
-The last part also mends two things in the theme's HTML: a notebook's download button downloads, and
-a page without JavaScript is a light one (the theme leaves it without colours).
+The last part also mends the theme's HTML: a notebook's download button downloads, a page without
+JavaScript is a light one (the theme leaves it without colours), and ids are unique.
 
 Everything here may be done twice to the same page and changes nothing the second time.
 """
 
 import base64
+import logging
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,7 @@ def cut_font(path: Path, wanted: set[int]) -> bytes | None:
     from fontTools import subset
     from fontTools.ttLib import TTFont
 
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells every step
     font = TTFont(path, recalcTimestamp=False)
     present = wanted & set(font.getBestCmap())
     if not present:
@@ -155,6 +157,9 @@ def lighten_page(html: str, known: dict[str, tuple[str, int, int]]) -> str:
     html = re.sub(r"<img\b[^>]*>", lambda match: lighten_image(match[0], known), html)
     # Before any script has run there is one logo, and there are colours.
     html = re.sub(r'(<html\b[^>]*data-theme=)"auto"', r'\1"light"', html, count=1)
+    # The search page has a second field for the same purpose, with the same id.
+    first, field, rest = html.partition(' id="search-input"')
+    html = first + field + rest.replace(field or "\0", "")
     # A host may send a notebook as JSON, which a browser shows; a download is what was asked for.
     return re.sub(
         r'(<a href="[^"]+") target="_blank"(\s+class="[^"]*\bbtn-download-source-button\b)',

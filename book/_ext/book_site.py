@@ -15,6 +15,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.fileutil import copy_asset
 
@@ -70,6 +71,13 @@ def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) ->
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 
+def drop_repeated_ids(app: Sphinx, doctree, docname) -> None:
+    """Every exercise, solution and proof calls its body by the same name, which nothing links to."""
+    for section in doctree.findall(nodes.section):
+        if section["ids"] in (["exercise-content"], ["solution-content"], ["proof-content"]):
+            section["ids"] = []
+
+
 def free_the_encodings() -> None:
     try:
         from future_typing.codec import search_function
@@ -102,12 +110,13 @@ def say_where_published(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict:
     free_the_encodings()
-    for part in ("book_figures", "book_light"):
+    for part in ("book_figures", "book_glossary", "book_light"):
         app.setup_extension(part)
     if BOOK_URL:
         app.setup_extension("sphinxext.opengraph")
         app.setup_extension("sphinx_sitemap")
     app.connect("config-inited", say_where_published, priority=100)
+    app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_accessibility, priority=900)
     app.connect("build-finished", copy_mathjax)
