@@ -50,7 +50,7 @@ def helper_map_makers(folder: Path) -> frozenset[str]:
     return frozenset(map_makers(functions, {f".{name}" for name in DRAWS_COLOURS}))
 
 
-def parsed(source: str) -> ast.AST:
+def parsed(source: str) -> ast.Module:
     try:
         return ast.parse(source)
     except SyntaxError:  # a cell that shows an error
@@ -61,9 +61,10 @@ def draw_maps(sources: list[str], known: frozenset[str]) -> list[bool]:
     """Of each code cell of a notebook, in order: does it draw a map of colours?"""
     makers, answers = set(known), []
     for tree in map(parsed, sources):
-        answers.append(bool(called(tree) & makers))
         own = definitions(tree)
         makers = map_makers(own, makers - set(own))  # a cell may define a name anew
+        steps = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
+        answers.append(any(called(step) & makers for step in steps))
     return answers
 
 

@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 
 def names(term: str) -> list[str]:
-    """"error rate (ER), hit" → "error rate", "ER", "hit"."""
+    """ "error rate (ER), hit" → "error rate", "ER", "hit"."""
     parts = [re.fullmatch(r"(.+?)(?: \((.+)\))?", part) for part in term.split(", ")]
     return [name for part in parts for name in part.groups() if name]
 

@@ -9,12 +9,14 @@ What the theme sends before anything can be read is cut here, after the pages ar
 3. Scripts wait until the page can be read; MathJax comes only where there is a formula.
 
 The last part also mends the theme's HTML: a notebook's download button downloads, a page without
-JavaScript is a light one (the theme leaves it without colours), and ids are unique.
+JavaScript is a light one (the theme leaves it without colours), and ids are unique. A notebook that
+is downloaded begins with a sentence on the viewers that show it properly.
 
 Everything here may be done twice to the same page and changes nothing the second time.
 """
 
 import base64
+import json
 import logging
 import re
 import shutil
@@ -168,6 +170,31 @@ def lighten_page(html: str, known: dict[str, tuple[str, int, int]]) -> str:
     )
 
 
+# ---------- downloads ----------
+
+HOW_TO_VIEW = {
+    "cell_type": "markdown",
+    "id": "how-to-view",
+    "metadata": {},
+    "source": [
+        "*How to view this notebook:* JupyterLab with the extension `jupyterlab-myst` shows it as "
+        "the book does (`make lab` in the book's folder opens it so); VS Code, Colab and GitHub "
+        "show the boxes as raw `:::` text and the answers to the questions open."
+    ],
+}
+
+
+def say_how_to_view(notebook: str) -> str:
+    """The text of a notebook file, with a first cell that names the viewers that show it properly.
+
+    Only the copies that readers download get it: in the book it would be out of place.
+    """
+    content = json.loads(notebook)
+    if content["cells"][0].get("id") != HOW_TO_VIEW["id"]:
+        content["cells"].insert(0, HOW_TO_VIEW)
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
 def lighten(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.format != "html":
         return
@@ -183,6 +210,8 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
         if (light := lighten_page(html, known)) != html:
             path.write_text(light, "utf-8")
     write_icons(out / "_static", pages)
+    for path in (out / "_sources").rglob("*.ipynb"):
+        path.write_text(say_how_to_view(path.read_text("utf-8")), "utf-8")
 
 
 # ---------- scripts ----------

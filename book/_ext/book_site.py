@@ -72,7 +72,7 @@ def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) ->
 
 
 def drop_repeated_ids(app: Sphinx, doctree, docname) -> None:
-    """Every exercise, solution and proof calls its body by the same name, which nothing links to."""
+    """All exercises, solutions and proofs give their bodies the same id, which nothing links to."""
     for section in doctree.findall(nodes.section):
         if section["ids"] in (["exercise-content"], ["solution-content"], ["proof-content"]):
             section["ids"] = []
