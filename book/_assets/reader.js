@@ -21,13 +21,13 @@ function makeViewer() {
 /* The picture itself moves into the viewer and back again: a copy would repeat its ids. */
 function makeFiguresOpen(viewer) {
   const stage = viewer.querySelector(".viewer-stage");
-  let opener = null;
+  let frame = null; // of the picture that is open
 
-  function open(button) {
-    const picture = button.firstElementChild;
+  function open(place) {
+    frame = place;
+    const picture = frame.firstElementChild;
     const { width, height } = picture.getBoundingClientRect();
-    button.style.minHeight = `${height}px`; // the text below stays where it is
-    opener = button;
+    frame.style.minHeight = `${frame.offsetHeight}px`; // the text below stays where it is
     // Large: as wide as the window at least, and never smaller than it was drawn.
     const drawn = Number(picture.getAttribute("width")) || width;
     const fits = Math.min(innerWidth, (innerHeight * width) / height);
@@ -41,24 +41,26 @@ function makeFiguresOpen(viewer) {
     const picture = stage.firstElementChild;
     if (!picture) return;
     picture.style.width = "";
-    opener.prepend(picture);
-    opener.style.minHeight = "";
-    opener.focus({ preventScroll: true });
+    frame.prepend(picture);
+    frame.style.minHeight = "";
+    frame.querySelector("button").focus({ preventScroll: true });
   }
 
+  // Whoever has marked words of a diagram wants to copy them.
+  const unlessMarked = (act) => () => String(getSelection()) || act();
+
   viewer.addEventListener("close", putBack); // by Escape, too
-  viewer.addEventListener("click", () => viewer.close());
+  viewer.addEventListener("click", unlessMarked(() => viewer.close()));
 
   for (const picture of document.querySelectorAll(".bd-article img, .bd-article svg.diagram")) {
-    if (picture.closest("a, button, .sd-card")) continue;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "opens-large";
-    button.title = "Enlarge the figure";
-    button.setAttribute("aria-haspopup", "dialog");
-    picture.replaceWith(button);
-    button.append(picture); // its text alternative is the name of the button
-    button.addEventListener("click", () => open(button));
+    if (picture.closest("a, .sd-card")) continue;
+    const place = document.createElement("span");
+    place.className = "opens-large";
+    place.innerHTML = '<button type="button" aria-haspopup="dialog">⤢ enlarge</button>';
+    picture.replaceWith(place);
+    place.prepend(picture);
+    picture.addEventListener("click", unlessMarked(() => stage.contains(picture) || open(place)));
+    place.lastElementChild.addEventListener("click", () => open(place));
   }
 }
 

@@ -1,4 +1,4 @@
-"""Which figures keep their colours in dark mode. A part of book_site.
+"""How figures look on a dark page, and diagrams at any size. A part of book_site.
 
 Figures are drawn on white. On a dark page the lightness of curves and diagrams is turned round
 (custom.css); a map of colours must not be, because its colours are its message. Such a figure gets
@@ -7,11 +7,16 @@ the class `keep-colours` and is shown as a light card.
 Whether a cell draws a map is read from its source: it calls `imshow` or the like, or a function
 that does, of the helper module or of an earlier cell. Where that is wrong, the cell's metadata
 decide: `"mystnb": {"image": {"classes": "keep-colours"}}`, or `"turn-colours"`.
+
+A diagram of boxes and arrows comes as SVG (helpers.draw.boxes sees to that) and is written into the
+page itself: sharp at any size, its words can be selected, and the style sheet gives it its colours.
 """
 
 import ast
+import re
 from collections.abc import Iterable
 from functools import cache
+from html import escape
 from pathlib import Path
 
 from docutils import nodes
@@ -83,6 +88,57 @@ def mark_maps(app: Sphinx, doctree: nodes.document) -> None:
                 image["classes"].append(KEEP if draws_map else TURN)
 
 
+# ---------- diagrams ----------
+
+# matplotlib measures in its own font. Verdana is as wide, letter by letter, and most readers whose
+# system lacks DejaVu Sans have it.
+FONTS = "'DejaVu Sans', 'Bitstream Vera Sans', Verdana, Geneva, sans-serif"
+PIXELS_PER_POINT = 110 / 72  # plots.use_style sets 110 dots per inch: as large as other figures
+
+
+def to_inline(svg: str, name: str, alt: str) -> str:
+    """matplotlib's SVG file as an element of an HTML page.
+
+    Its ids are made unique by `name`, or dropped if nothing refers to them. A colour becomes
+    var(--ink-1a1a1a, #1a1a1a), so that a style sheet may set it.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(
+        r"<metadata>.*?</metadata>|<style\b.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL
+    )
+    used = set(re.findall(r'url\(#([^)]+)\)|xlink:href="#([^"]+)"', svg))
+    used = {name for pair in used for name in pair if name}
+
+    def rename(match: re.Match) -> str:
+        return f' id="{name}-{match[1]}"' if match[1] in used else ""
+
+    svg = re.sub(r'\sid="([^"]+)"', rename, svg)
+    svg = re.sub(r"url\(#|xlink:href=\"#", lambda match: f"{match[0]}{name}-", svg)
+    svg = svg.replace("xlink:href", "href")
+    svg = re.sub(r"(fill|stroke): #([0-9a-f]{6})", r"\1: var(--ink-\2, #\2)", svg)
+    svg = re.sub(r'font-family: [^;"]+;? ?', "", svg)
+    svg = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
+    svg = re.sub(r"\s*\n\s*", " ", re.sub(r">\s+<", "><", svg))
+    _, _, width, height = map(float, re.search(r'viewBox="([^"]+)"', svg)[1].split())
+    opening = (
+        f'<svg class="diagram" role="img" aria-label="{escape(alt)}"'
+        f' width="{width * PIXELS_PER_POINT:.0f}" height="{height * PIXELS_PER_POINT:.0f}"'
+        f' viewBox="0 0 {width:g} {height:g}" style="font-family: {FONTS}">'
+    )
+    return opening + svg[svg.index(">") + 1 :]
+
+
+def inline_diagrams(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    if app.builder.format != "html":
+        return
+    for number, image in enumerate(list(doctree.findall(nodes.image))):
+        path = Path(app.srcdir) / image["uri"]
+        if path.suffix == ".svg" and "jupyter_execute" in path.parts:
+            svg = to_inline(path.read_text("utf-8"), f"diagram-{number}", image.get("alt", ""))
+            image.replace_self(nodes.raw("", svg, format="html"))
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("doctree-read", mark_maps)
+    app.connect("doctree-resolved", inline_diagrams)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
