@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from PIL import Image
 from test_book import HTML, PAGES, ROOT, built, each_page, soup
@@ -77,7 +78,7 @@ def test_scripts_wait_and_mathjax_comes_only_for_formulas(page):
 def test_images_have_a_size_and_wait_for_their_turn(page):
     for image in soup(page).select('img[src*="_images/"]'):
         name = Path(unquote(image["src"])).name
-        assert name.endswith((".webp", ".svg")), name
+        assert name.endswith(".webp")
         assert image["loading"] == "lazy"
         with Image.open(HTML / "_images" / name) as stored:
             assert (int(image["width"]), int(image["height"])) == stored.size
@@ -155,6 +156,67 @@ def test_notebooks_with_maps_keep_their_colours(number):
     page = next(page for page in NOTEBOOKS if page.startswith(f"notebooks/{number}_"))
     assert soup(page).select("article img.keep-colours")
     assert soup(page).select("article img.turn-colours")
+
+
+# ---------- diagrams ----------
+
+STYLE = (ROOT / "book/_assets/custom.css").read_text("utf-8")
+
+
+def drawing() -> str:
+    """An SVG as matplotlib writes it, with a clipped line, a formula and a word."""
+    import matplotlib.pyplot as plt
+
+    plain = {"svg.fonttype": "none", "svg.hashsalt": "book"}
+    with plt.rc_context(plain):
+        figure, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, 1], color="#0072B2")
+        ax.text(0.5, 0.5, "$h_t$", color="#1A1A1A")
+        ax.set_title("two & more\nlines")
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+        plt.close(figure)
+    return file.getvalue()
+
+
+def test_diagram_becomes_a_part_of_the_page():
+    html = book_figures.to_inline(drawing(), "diagram-3", 'A "line" rises & ends.')
+    svg = BeautifulSoup(html, "html.parser").svg
+    assert svg["role"] == "img"
+    assert svg["aria-label"] == 'A "line" rises & ends.'
+    assert (svg["width"], svg["height"]) == ("330", "220")  # 110 dots per inch
+    ids = [element["id"] for element in svg.select("[id]")]
+    assert ids
+    assert all(name.startswith("diagram-3-") for name in ids)
+    for name in re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', html):
+        assert "".join(name) in ids
+    assert "stroke: var(--ink-0072b2, #0072b2)" in html
+    assert "two & more" in svg.text
+    assert "<style" not in html
+    assert len(html) < len(drawing())
+
+
+def test_diagrams_have_colours_for_dark_pages():
+    """Every colour of the helper module's palettes has a counterpart in the style sheet."""
+    from helpers.draw.boxes import FILL
+    from helpers.draw.plots import COLOURS
+
+    used = {"#000000", "#ffffff", *COLOURS.values(), *(c for pair in FILL.values() for c in pair)}
+    assert [c for c in used if f"--ink-{c[1:].lower()}: " not in STYLE] == []
+
+
+@built
+@each_notebook
+def test_diagrams_of_a_page_can_be_read_in_dark_mode(page):
+    html = soup(page)
+    for diagram in html.select("svg.diagram"):
+        assert len(diagram["aria-label"]) > 30
+        unknown = [
+            colour
+            for colour in re.findall(r"--ink-[0-9a-f]{6}", str(diagram))
+            if f"{colour}: " not in STYLE
+        ]
+        assert unknown == []
 
 
 # ---------- the glossary ----------

@@ -209,6 +209,10 @@ def lighten(app: Sphinx, error: Exception | None) -> None:
         pages.append(html)
         if (light := lighten_page(html, known)) != html:
             path.write_text(light, "utf-8")
+    written = "".join(pages)
+    for path in (out / "_images").iterdir():
+        if path.stem not in written:  # a diagram's PNG, say, where the page has the SVG
+            path.unlink()
     write_icons(out / "_static", pages)
     for path in (out / "_sources").rglob("*.ipynb"):
         path.write_text(say_how_to_view(path.read_text("utf-8")), "utf-8")
