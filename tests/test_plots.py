@@ -7,7 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import plots, train
+from helpers import train
+from helpers.draw import plots
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import slots
-from helpers.slots import Score, Span
+from helpers.data import slots
+from helpers.data.slots import Score, Span
 
 RNG = np.random.default_rng
 PLACES = ("Taipei", "New York", "Ho Chi Minh City", "Oslo")
@@ -154,7 +154,7 @@ def test_drop_rates_by_hand():
     vocab = slots.vocabulary(sentences())
     np.testing.assert_allclose(slots.drop_rates(sentences(), vocab), [0, 1 / 3, 1 / 2])
     np.testing.assert_array_equal(slots.drop_rates(sentences(), vocab, alpha=0), [0, 0, 0])
-    with pytest.raises(ValueError, match="alpha must be zero or positive, got -1"):
+    with pytest.raises(ValueError, match="alpha must be zero or a positive number, got -1"):
         slots.drop_rates(sentences(), vocab, alpha=-1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers import tasks
+from helpers.data import tasks
 
 
 def bits_of(x):

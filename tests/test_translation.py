@@ -1,11 +1,13 @@
 """The grammar of French and English: rules of both, one translation each, a clean split."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 
-from helpers import seq2seq
-from helpers import translation as tr
-from helpers.translation import LEXICON, Clause, NounPhrase
+from helpers.data import translation as tr
+from helpers.data.translation import LEXICON, Clause, NounPhrase
+from helpers.text import MARKS, pair_batch
 
 NOUNS = {noun.singular: noun for noun in LEXICON.nouns}
 ADJECTIVES = {a.forms[0]: a for a in LEXICON.adjectives}
@@ -247,18 +249,21 @@ def test_a_split_repeats_no_source_keeps_combinations_out_and_knows_all_words():
 def test_vocabularies_and_encode():
     pairs = tr.generate(200, rng(8))
     fr, en = tr.vocabularies(pairs)
-    assert en.symbols[:2] == seq2seq.MARKS and "<s>" not in fr.index
+    assert en.symbols[:2] == MARKS and "<s>" not in fr.index
     sources, targets = tr.encode(pairs, fr, en)
     assert tuple(fr.decode(sources[7])) == pairs[7].french
     assert tuple(en.decode(targets[7])) == pairs[7].english
     assert min(t.min() for t in targets) >= 2
-    seq2seq.make_batch(sources, targets)
+    pair_batch(sources, targets)
 
 
 def test_say_and_words_are_opposites():
     for pair in tr.generate(1000, rng(9), (1, 3)):
         assert tr.words(tr.say(pair.french)) == pair.french
     assert tr.words("Elle aime la Chine") == ("elle", "aime", "la", "Chine", ".")
+    nfd = unicodedata.normalize("NFD", "Elle écoute la reine.")
+    assert tr.words(nfd) == ("elle", "écoute", "la", "reine", ".")
+    assert tr.words("J‘aime l´Inde") == tr.words("J'aime l'Inde")
     assert tr.words("Aujourd’hui , j’aime l’Inde .") == (
         "aujourd'hui", ",", "j'", "aime", "l'", "Inde", ".",
     )  # fmt: skip
@@ -285,5 +290,5 @@ def test_errors_name_what_is_wrong(call, message):
 
 def test_an_unknown_word_is_an_error_that_names_it():
     fr, en = tr.vocabularies(tr.generate(100, rng()))
-    with pytest.raises(ValueError, match="'éléphant' at position 1"):
+    with pytest.raises(ValueError, match=r"'éléphant' \(U\+00E9 .*\) at position 1"):
         tr.encode([tr.Pair(tr.words("un éléphant"), ())], fr, en)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 HEADER = """\
-# Exact versions that the book is built and tested with: Linux, macOS, Windows, Python 3.11–3.13.
+# Exact versions that the book is built and tested with: Linux, macOS, Windows, Python 3.11–3.14.
 # Written by `make requirements` from requirements.in. The CUDA libraries of torch are left to pip.
 """
 CUDA = re.compile(r"^(nvidia|cuda|triton)\b")

@@ -1,7 +1,59 @@
-"""The code behind *Networks That Remember*: recurrent neural networks from scratch.
+"""The networks of *Networks That Remember*, by hand in NumPy.
 
-A file a chapter, a page a cell, nothing hidden. NumPy runs everything; torch is imported only by
-`helpers.torch_parity`, matplotlib only by `helpers.plots` and `helpers.diagrams`.
+    helpers/          the networks
+      activations     Pointwise nonlinearities, and their derivatives taken from *outputs*
+      attention       Attention: weights over a memory, and the weighted mean they take of it
+      captioner       A network that says what it sees: an eye of one layer, and a decoder
+      checks          Checks at the public boundary: an error names the argument and what it got
+      decoding        From a decoder to an answer: greedy, sampling, beam search
+      gradcheck       The first check of a gradient: finite differences
+      gru             The gated recurrent unit: one state, two gates
+      init            Where a recurrent matrix starts: orthogonal, identity, a spectral radius
+      jacobians       How a change of the state travels through time: Jacobians, their products
+      language_model  A recurrent language model: p(next symbol | all symbols so far)
+      layers          The layers around a recurrence: embedding, linear read-out, dropout
+      letter_windows  Pronouncing by counting: letters aligned with phones, then looked up
+      losses          Losses, each with its gradient, and the units that models are scored in
+      lstm            Long short-term memory, and its relatives: each a small variation
+      ngram           Language models that count: p(next symbol | the k symbols before it)
+      notebook        The set-up of every notebook: what to do if something that it needs is missing
+      optim           From a gradient to a step: SGD, Adam, and two ways to clip
+      rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
+      seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
+      sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
+      tagger          A label for every word: embedding, a stack of layers, read-out
+      text            Text as numbers: vocabulary, padding, batches of a text or of pairs
+      torch_parity    The second check of a gradient: PyTorch, from the same weights
+      torch_seq2seq   The model of `seq2seq` in PyTorch: the same parameters, the same numbers
+      train           One training loop for every model of the book
+      unroll          Any cell over time and back; sequences of unequal length; stacks of layers
+    helpers/data/     What the networks are fed, and how answers are scored
+      captions        Scenes of real handwritten digits, and the captions that describe them
+      corpora         Texts, from installed packages or from your own file; nothing is downloaded
+      dates           Dates as people write them in many languages, and as ISO 8601 has them
+      g2p             The pronouncing dictionary: spellings, phones, and error rates
+      slots           Slot filling at a travel desk: a documented grammar, and scores
+      tasks           Synthetic tasks whose answer, and best score without memory, are known
+      translation     French sentences and their English translations, from a grammar
+    helpers/draw/     How things are drawn
+      boxes           Four primitives for diagrams: a canvas, a box, an arrow, a note
+      chapter1        Diagrams of chapter 1: shapes of tasks, windows against states
+      chapter2        Diagrams of chapter 2: the network folded and unrolled; losses
+      chapter3        Diagrams of chapter 3: forward and backward, truncation
+      chapter5        Diagrams of chapter 5: the LSTM gate by gate, and the way back
+      chapter6        Diagrams of chapter 6: the variants of the LSTM
+      chapter7        Diagrams of chapter 7: from LSTM to GRU
+      chapter8        Diagrams of chapter 8: stacks, both directions, tags
+      chapter9        Diagrams of chapter 9: encoder and decoder, attention, search
+      plots           Curves, dots and maps in one style
+    helpers/trained/  Networks that were trained for long, and how to ask them
+      pronouncer      The trained pronunciation model: its weights, and how to ask it
+      records         Records of long experiments: what was run, on what, and every result
+      store           Weights on disk: plain arrays in an .npz file, without pickle
+
+`data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no
+network knows of them, and only `trained` knows both sides. NumPy runs everything; torch is imported
+only by `torch_parity` and `torch_seq2seq`, matplotlib only in `draw`.
 """
 
 __version__ = "0.1.0"

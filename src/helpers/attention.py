@@ -1,4 +1,4 @@
-"""Attention: a query looks at every state of a memory and takes a weighted mean of them.
+"""Attention: weights over a memory, and the weighted mean they take of it.
 
     e_tj = score(q_t, m_j)      α_t = softmax(e_t)      c_t = Σ_j α_tj m_j
 
@@ -7,8 +7,10 @@ here depends on the step before, so all S queries are answered at once.
 
 Shapes: S queries, T places of the memory, B batch, H and M features of query and memory.
 queries (S, B, H), memory (T, B, M), scores e and weights α (S, B, T), contexts c (S, B, M).
+`attend_step` is the same for one query, as on paper, and `attend_step_backward` its way back.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +23,15 @@ class Score(NamedTuple):
     """A way to compare a query with a place of the memory: data, like a cell.
 
     init(H, M, rng, dtype) → params; forward(params, queries, memory) → e (S, B, T), cache;
-    backward(params, cache, de) → grads, dqueries, dmemory.
+    backward(params, cache, de) → grads, dqueries, dmemory. step(params, q_t, memory) → e_t (T, B):
+    the same as forward for one query (B, H), as on paper.
     """
 
     name: str
-    init: callable
-    forward: callable
-    backward: callable
+    init: Callable
+    forward: Callable
+    backward: Callable
+    step: Callable | None = None
 
 
 def by_sequence(a):
@@ -49,6 +53,11 @@ def dot_init(H: int, M: int, rng, dtype=np.float32) -> dict:
     return {}
 
 
+def dot_step(params, q_t, memory):
+    """e_tj = q_t · m_j for one query. q_t: (B, H), memory: (T, B, H). Returns (T, B)."""
+    return (q_t * memory).sum(axis=-1)
+
+
 def dot_forward(params, queries, memory):
     """e_tj = q_t · m_j."""
     e = by_sequence(queries) @ memory.transpose(1, 2, 0)
@@ -63,7 +72,7 @@ def dot_backward(params, cache, de):
     return {}, by_sequence(dqueries), by_sequence(dmemory)
 
 
-DOT = Score("dot", dot_init, dot_forward, dot_backward)
+DOT = Score("dot", dot_init, dot_forward, dot_backward, dot_step)
 
 
 # --- General ------------------------------------------------------------------------------------
@@ -77,6 +86,11 @@ def general_init(H: int, M: int, rng, dtype=np.float32) -> dict:
     check_sizes(H=H, M=M)
     bound = 1 / np.sqrt(H)
     return {"W_a": rng.uniform(-bound, bound, (H, M)).astype(dtype)}
+
+
+def general_step(params, q_t, memory):
+    """e_tj = q_t W_a · m_j for one query. q_t: (B, H), memory: (T, B, M). Returns (T, B)."""
+    return ((q_t @ params["W_a"]) * memory).sum(axis=-1)
 
 
 def general_forward(params, queries, memory):
@@ -94,7 +108,7 @@ def general_backward(params, cache, de):
     return {"W_a": dW_a}, dturned @ params["W_a"].T, dmemory
 
 
-GENERAL = Score("general", general_init, general_forward, general_backward)
+GENERAL = Score("general", general_init, general_forward, general_backward, general_step)
 
 
 # --- Additive -----------------------------------------------------------------------------------
@@ -111,6 +125,11 @@ def additive_init(H: int, M: int, rng, dtype=np.float32) -> dict:
         name: (rng.uniform(-1, 1, shape) / np.sqrt(shape[0])).astype(dtype)
         for name, shape in shapes.items()
     }
+
+
+def additive_step(params, q_t, memory):
+    """e_tj = tanh(q_t W_q + m_j W_m) · v_a for one query (B, H). Returns (T, B)."""
+    return np.tanh(q_t @ params["W_q"] + memory @ params["W_m"]) @ params["v_a"]
 
 
 def additive_forward(params, queries, memory):
@@ -138,7 +157,35 @@ def additive_backward(params, cache, de):
     return grads, dq @ params["W_q"].T, dm @ params["W_m"].T
 
 
-ADDITIVE = Score("additive", additive_init, additive_forward, additive_backward)
+ADDITIVE = Score("additive", additive_init, additive_forward, additive_backward, additive_step)
+
+
+# --- One query, as on paper ---------------------------------------------------------------------
+
+
+def attend_step(score: Score, params: dict, q_t, memory, mask):
+    """One query asks the memory: e_t = score(q_t, m), α_t = softmax(e_t), c_t = Σ_j α_tj m_j.
+
+    q_t: (B, H), memory: (T, B, M), mask: (T, B), False in the padding, which gets the weight 0.
+    Returns the context c_t (B, M) and the weights α_t (B, T).
+    Source: Bahdanau, Cho & Bengio (2015), Luong et al. (2015).
+    """
+    e = score.step(params, q_t, memory)  # (T, B)
+    alpha = softmax(np.where(mask, e, -np.inf).T)  # (B, T)
+    c = (alpha.T[:, :, None] * memory).sum(axis=0)  # (B, M)
+    return c, alpha
+
+
+def attend_step_backward(q_t, memory, alpha, dc):
+    """Back through `attend_step` with the dot product. The memory is used twice.
+
+    dc: (B, H), gradient of the context. Returns dq_t (B, H) and this step's dmemory (T, B, H).
+    """
+    dalpha = (dc * memory).sum(axis=-1).T  # α_tj multiplies m_j in the mean
+    de = alpha * (dalpha - (alpha * dalpha).sum(axis=-1, keepdims=True))  # back through softmax
+    dq = (de.T[:, :, None] * memory).sum(axis=0)
+    dmemory = alpha.T[:, :, None] * dc + de.T[:, :, None] * q_t  # in the mean, and in the score
+    return dq, dmemory
 
 
 # --- From scores to contexts --------------------------------------------------------------------
@@ -149,31 +196,46 @@ class Cache(NamedTuple):
 
     memory: np.ndarray
     weights: np.ndarray
-    score: tuple
+    compared: tuple
 
 
-def attend_forward(score: Score, params: dict, queries, memory, real):
+def check_memory(params: dict, memory, mask) -> None:
+    """All that can be wrong with what is looked at, said in words."""
+    check_shape("memory", memory, ("T", "B", "M"))
+    check_shape("mask", mask, memory.shape[:2])
+    if mask.dtype != bool or not mask.any(axis=0).all():
+        raise ValueError("mask must hold booleans, with at least one True in every column")
+    check_floats(memory=memory, **params)
+    check_finite("memory", memory)
+
+
+def check_attend(params: dict, queries, memory, mask) -> None:
+    """All that can be wrong with the arguments of `attend_forward`, said in words."""
+    check_memory(params, memory, mask)
+    check_shape("queries", queries, ("S", memory.shape[1], "H"))
+    check_floats(queries=queries, memory=memory)
+    check_finite("queries", queries)
+
+
+def attend_forward(score: Score, params: dict, queries, memory, mask):
     """Weights and contexts for all queries: α_t = softmax(e_t) over real places, c_t = Σ α_tj m_j.
 
-    queries: (S, B, H), memory: (T, B, M), real: (T, B) booleans, False in the padding, which gets
+    queries: (S, B, H), memory: (T, B, M), mask: (T, B) booleans, False in the padding, which gets
     the weight 0. Returns contexts (S, B, M), weights (S, B, T), and a cache.
     Raises: ValueError for wrong shapes, mixed dtypes, non-finite queries or memory, or a sequence
     that is all padding.
     Source: Bahdanau, Cho & Bengio (2015); the multiplicative scores: Luong et al. (2015).
     """
-    check_shape("memory", memory, ("T", "B", "M"))
-    T, B, _ = memory.shape
-    check_shape("queries", queries, ("S", B, "H"))
-    check_shape("real", real, (T, B))
-    if real.dtype != bool or not real.any(axis=0).all():
-        raise ValueError("real must hold booleans, with at least one True in every column")
-    check_floats(queries=queries, memory=memory, **params)
-    check_finite("queries", queries)
-    check_finite("memory", memory)
-    e, score_cache = score.forward(params, queries, memory)
-    weights = softmax(np.where(real.T, e, -np.inf))
+    check_attend(params, queries, memory, mask)
+    return run_attend_forward(score, params, queries, memory, mask)
+
+
+def run_attend_forward(score: Score, params: dict, queries, memory, mask):
+    """`attend_forward`, its arguments checked: scores, softmax over real places, weighted means."""
+    e, compared = score.forward(params, queries, memory)
+    weights = softmax(np.where(mask.T, e, -np.inf))
     contexts = by_sequence(by_sequence(weights) @ by_sequence(memory))
-    return contexts, weights, Cache(memory, weights, score_cache)
+    return contexts, weights, Cache(memory, weights, compared)
 
 
 def attend_backward(score: Score, params: dict, cache: Cache, dcontexts):
@@ -184,13 +246,16 @@ def attend_backward(score: Score, params: dict, cache: Cache, dcontexts):
     dcontexts: (S, B, M). Returns grads, dqueries (S, B, H), dmemory (T, B, M).
     Raises: ValueError for wrong shapes or mixed dtypes.
     """
-    memory, weights, score_cache = cache
-    S, B, _ = weights.shape
-    check_shape("dcontexts", dcontexts, (S, B, memory.shape[-1]))
-    check_floats(dcontexts=dcontexts, memory=memory)
+    check_shape("dcontexts", dcontexts, (*cache.weights.shape[:2], cache.memory.shape[-1]))
+    check_floats(dcontexts=dcontexts, memory=cache.memory)
+    return run_attend_backward(score, params, cache, dcontexts)
+
+
+def run_attend_backward(score: Score, params: dict, cache: Cache, dcontexts):
+    """`attend_backward`, its arguments checked: through the mean, the softmax and the score."""
+    memory, weights, compared = cache
     dweights = by_sequence(by_sequence(dcontexts) @ memory.transpose(1, 2, 0))
     dmemory = by_sequence(weights.transpose(1, 2, 0) @ by_sequence(dcontexts))
-    grads, dqueries, through_score = score.backward(
-        params, score_cache, dsoftmax(weights, dweights)
-    )
+    de = dsoftmax(weights, dweights)
+    grads, dqueries, through_score = score.backward(params, compared, de)
     return grads, dqueries, dmemory + through_score

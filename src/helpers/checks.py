@@ -1,8 +1,11 @@
-"""Checks at the public boundary: an error names the argument and the shape it got.
+"""Checks at the public boundary: an error names the argument and what it got.
 
 Every public function of this package calls these before it computes. They cost microseconds and
 turn a broadcast that would silently give nonsense into a sentence.
 """
+
+import math
+from numbers import Real
 
 import numpy as np
 
@@ -83,8 +86,47 @@ def check_ids(name: str, ids, n: int) -> None:
 def check_sizes(**sizes) -> None:
     """Raise unless every named size is a positive integer.
 
+    Of NumPy's integers those of 32 and 64 bits with a sign will do. A product of narrower ones
+    wraps round (4 · 100 is −112 in eight bits), and so does a difference of unsigned ones.
+
     Raises: ValueError that names the argument and its value.
     """
     for name, size in sizes.items():
-        if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-            raise ValueError(f"{name} must be a positive integer, got {size!r}")
+        if not isinstance(size, (int, np.int32, np.int64)) or isinstance(size, bool) or size < 1:
+            hint = "; convert it with int()" if isinstance(size, np.integer) and size > 0 else ""
+            raise ValueError(f"{name} must be a positive integer, got {size!r}{hint}")
+
+
+def is_number(value) -> bool:
+    """Whether this is one finite real number. True and False are not, nor is an array."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond all floating-point numbers
+        return False
+
+
+def check_positive(name: str, value) -> None:
+    """Raise unless `value` is a positive number, neither infinite nor NaN.
+
+    Raises: ValueError that names the argument and its value.
+    """
+    if not (is_number(value) and value > 0):
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+
+
+def check_not_negative(name: str, value) -> None:
+    """Raise unless `value` is zero or a positive number, neither infinite nor NaN.
+
+    Raises: ValueError that names the argument and its value.
+    """
+    if not (is_number(value) and value >= 0):
+        raise ValueError(f"{name} must be zero or a positive number, got {value!r}")
+
+
+def check_share(name: str, value) -> None:
+    """Raise unless 0 ≤ `value` < 1: a probability that something is left out, or a decay.
+
+    Raises: ValueError that names the argument and its value.
+    """
+    if not (is_number(value) and 0 <= value < 1):
+        raise ValueError(f"{name} must lie in 0 ≤ {name} < 1, got {value!r}")

@@ -14,8 +14,36 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import NonFiniteError, check_sizes
-from .seq2seq import END, START
+from .checks import NonFiniteError, check_not_negative, check_sizes
+from .text import END, START
+
+
+def at_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Scores of a softmax, divided by a temperature: (…, V), the largest becomes 0.
+
+    Below 1 the likely symbols gain, above 1 the unlikely ones; at 0 only the likeliest is left, of
+    several equal ones the first. −∞ is a probability of zero. The largest score is subtracted
+    before the division, so that no temperature is too small.
+    Raises: ValueError unless temperature is zero or a positive number; NonFiniteError if a score is
+    NaN or +∞, or all are −∞.
+    """
+    check_not_negative("temperature", temperature)
+    largest = scores.max(axis=-1, keepdims=True)
+    if not np.isfinite(largest).all():
+        raise NonFiniteError("scores hold NaN or +∞, or give no symbol a probability")
+    if temperature == 0:
+        first = scores.argmax(axis=-1)[..., None]
+        return np.where(np.arange(scores.shape[-1]) == first, 0.0, -np.inf)
+    with np.errstate(over="ignore"):  # what is too far below the largest becomes −∞
+        return (scores - largest) / temperature
+
+
+def draw(p: np.ndarray, rng) -> int:
+    """One symbol from the probabilities p (V,): where a uniform number falls on their sums."""
+    cumulative = np.cumsum(p)
+    found = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+    last = np.searchsorted(cumulative, cumulative[-1])  # behind it no symbol has a probability
+    return int(min(found, last))
 
 
 class Hypothesis(NamedTuple):
@@ -34,7 +62,7 @@ class Hypothesis(NamedTuple):
         return self.log_p / (len(self.ids) + self.ended) ** alpha
 
 
-def _checked(log_p):
+def checked(log_p):
     """A decoder's answer, which must not be NaN (−∞ is a probability of zero)."""
     if np.isnan(log_p).any():
         raise NonFiniteError("the decoder returned NaN instead of log-probabilities")
@@ -46,32 +74,33 @@ def greedy(step, state: tuple, max_length: int) -> list:
 
     Raises: ValueError if max_length is not a positive integer or the decoder returns NaN.
     """
-    return _one_by_one(step, state, max_length, lambda log_p: log_p.argmax(axis=1))
+    return one_by_one(step, state, max_length, lambda log_p: log_p.argmax(axis=1))
 
 
 def sample(step, state: tuple, max_length: int, rng, temperature=1.0, top_k=None) -> list:
     """Draw every symbol from softmax(log P / temperature), from the top_k likeliest ones if given.
 
-    log_p of the result is the model's own, whatever the temperature. Ties at the k-th place stay.
-    Raises: ValueError if temperature is not positive, or max_length or top_k no positive integer.
+    log_p of the result is the model's own, whatever the temperature. Temperature 0 is `greedy`.
+    Ties at the k-th place stay.
+    Raises: ValueError if temperature is not zero or a positive number, or max_length or top_k no
+    positive integer, or the decoder returns NaN.
     """
-    if not temperature > 0:
-        raise ValueError(f"temperature must be positive, got {temperature!r}")
+    check_not_negative("temperature", temperature)
     if top_k is not None:
         check_sizes(top_k=top_k)
 
     def choose(log_p):
-        z = log_p / temperature
+        z = at_temperature(log_p, temperature)
         if top_k is not None and top_k < z.shape[1]:
             least = np.partition(z, -top_k, axis=1)[:, -top_k, None]
             z = np.where(z >= least, z, -np.inf)
         # The largest of z plus Gumbel noise is a draw from softmax(z).
         return (z + rng.gumbel(size=z.shape)).argmax(axis=1)
 
-    return _one_by_one(step, state, max_length, choose)
+    return one_by_one(step, state, max_length, choose)
 
 
-def _one_by_one(step, state, max_length, choose):
+def one_by_one(step, state, max_length, choose):
     """One hypothesis per row, symbol by symbol, until all have ended or max_length is reached."""
     check_sizes(max_length=max_length)
     N = len(state[0])
@@ -79,7 +108,7 @@ def _one_by_one(step, state, max_length, choose):
     chosen, total = [], np.zeros(N)
     for _ in range(max_length):
         log_p, state = step(ids, state)
-        ids = choose(_checked(log_p))
+        ids = choose(checked(log_p))
         total += np.where(running, log_p[np.arange(N), ids], 0)
         chosen.append(np.where(running, ids, END))
         running &= ids != END
@@ -99,13 +128,12 @@ def beam_search(step, state: tuple, max_length: int, k: int, alpha: float = 0.0)
     by log P / n^α, see `Hypothesis.score`; α only sorts, it does not steer the search. One that was
     cut at max_length is sorted with the others, although its log P lacks the END. With k = 1 this
     is `greedy`. Returns a list of k or fewer hypotheses per row, the best first.
-    Raises: ValueError if k or max_length is not a positive integer, alpha is negative, or the
-    decoder returns NaN.
+    Raises: ValueError if k or max_length is not a positive integer, alpha is negative or not
+    finite, or the decoder returns NaN.
     Source: Graves (2012). Wu et al. (2016) divide by ((5 + n) / 6)^α instead.
     """
     check_sizes(max_length=max_length, k=k)
-    if not alpha >= 0:
-        raise ValueError(f"alpha must not be negative, got {alpha!r}")
+    check_not_negative("alpha", alpha)
     B = len(state[0])
     state = tuple(np.repeat(s, k, axis=0) for s in state)
     last, ids = np.full(B * k, START), np.empty((B, k, 0), int)
@@ -115,7 +143,7 @@ def beam_search(step, state: tuple, max_length: int, k: int, alpha: float = 0.0)
     for t in range(max_length):
         next_log_p, state = step(last, state)
         V = next_log_p.shape[1]
-        total = (log_p[:, :, None] + _checked(next_log_p).reshape(B, k, V)).reshape(B, k * V)
+        total = (log_p[:, :, None] + checked(next_log_p).reshape(B, k, V)).reshape(B, k * V)
         best = np.argsort(-total, axis=1, kind="stable")[:, :k]
         parent, symbol = np.divmod(best, V)
         log_p = np.take_along_axis(total, best, axis=1)

@@ -1,4 +1,4 @@
-"""Where a recurrent matrix starts: the choices that decide whether early gradients survive.
+"""Where a recurrent matrix starts: orthogonal, identity, a spectral radius.
 
 Shapes: H hidden units; every matrix is (H, H), to be put in place of params["W_hh"].
 """

@@ -1,4 +1,4 @@
-"""How a change of the state travels through time: exact Jacobians of any cell, and their products.
+"""How a change of the state travels through time: Jacobians, their products.
 
 The state s_t stands for (h_t,), or (h_t, c_t) side by side for a cell with two states: n numbers in
 all. The step's Jacobian J_t = ∂s_t/∂s_{t−1} has a row per output and a column per input, so a
@@ -28,14 +28,14 @@ def step_jacobians(cell, params: dict, cache) -> np.ndarray:
     check_shape("params['W_hh']", params["W_hh"], (H, kr * H))
     check_floats(W_hh=params["W_hh"], cache=a)
     own = [params[name] for name in cell.own]
-    slopes, extra = cell.slopes(a, states, *own)
+    slopes, factors = cell.slopes(a, states, *own)
     W_hh_T = params["W_hh"].T.reshape(kr, H, H)
     J = np.empty((T, B, n, n), a.dtype)
     for t, b in np.ndindex(T, B):
         # n gradients at once: row i asks for the gradient of number i of the state.
         rows = np.split(np.eye(n, dtype=a.dtype), cell.n_states, axis=1)
         da = np.repeat(slopes[:, t, b, None], n, axis=1)  # (k, n, H)
-        here = [np.tile(e[t, b], (n, 1)) for e in extra]
+        here = [np.tile(f[t, b], (n, 1)) for f in factors]
         around, *others = cell.backward(tuple(rows), da, here, *own)
         dh = (da[:kr] @ W_hh_T).sum(axis=0)
         J[t, b] = np.hstack([dh if around is None else dh + around, *others])

@@ -1,4 +1,4 @@
-"""A recurrent language model: p(next symbol | all symbols so far), for any cell.
+"""A recurrent language model: p(next symbol | all symbols so far).
 
     x_t = E[id_t]      h_t = cell(x_t, h_{t−1})      z_t = h_t W_hy + b_y      p_t = softmax(z_t)
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from . import layers, sequence_model
 from .activations import softmax
-from .checks import check_ids, check_shape, check_sizes
-from .losses import cross_entropy
+from .checks import check_ids, check_not_negative, check_shape, check_sizes
+from .decoding import at_temperature, draw
+from .losses import LossAndGrads, cross_entropy
 
 
 def init_language_model(cell, V: int, D: int, H: int, rng, dtype=np.float32) -> dict:
@@ -46,10 +47,11 @@ def loss_and_grads(
     """
     check_shape("inputs", inputs, ("T", "B"))
     x = layers.embedding_forward(params, inputs)
-    loss, grads, state, dx = sequence_model.loss_and_grads(
+    (loss, grads, state), dx = sequence_model.loss_and_dx(
         cell, params, x, lambda z: cross_entropy(z, targets, mask), state, truncate
     )
-    return loss, {**layers.embedding_backward(params, inputs, dx), **grads}, state
+    grads = {**layers.embedding_backward(params, inputs, dx), **grads}
+    return LossAndGrads(loss, grads, state)
 
 
 def evaluate(cell, params: dict, ids: np.ndarray, chunk: int = 1000) -> float:
@@ -83,17 +85,11 @@ def sample(cell, params: dict, prompt: np.ndarray, n: int, rng, temperature: flo
     check_sizes(n=n)
     check_shape("prompt", prompt, ("N",))
     check_ids("prompt", prompt, params["E"].shape[0])
-    if not (np.isfinite(temperature) and temperature >= 0):
-        raise ValueError(f"temperature must be zero or a positive number, got {temperature!r}")
+    check_not_negative("temperature", temperature)
     inputs, state, written = prompt[:, None], None, np.empty(n, dtype=np.int64)
     for i in range(n):
         logits, state, _ = predict(cell, params, inputs, state)
-        z = logits[-1, 0].astype(np.float64)
-        if temperature == 0:
-            written[i] = z.argmax()
-        else:
-            # Inverse of the distribution function: one uniform number picks the symbol.
-            cumulative = np.cumsum(softmax(z / temperature))
-            written[i] = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
+        z = at_temperature(logits[-1, 0].astype(np.float64), temperature)
+        written[i] = draw(softmax(z), rng)
         inputs = written[i : i + 1, None]
     return written

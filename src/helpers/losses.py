@@ -1,9 +1,20 @@
-"""Losses, each with its gradient, and the units that language models are scored in."""
+"""Losses, each with its gradient, and the units that models are scored in."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from .activations import log_softmax
 from .checks import check_finite, check_floats, check_ids, check_shape
+
+
+class LossAndGrads(NamedTuple):
+    """What every model's `loss_and_grads` returns: the loss, a gradient for each parameter, and the
+    state to go on from (None where a model carries none). `train` takes it as it is."""
+
+    loss: float
+    grads: dict
+    state: tuple | None = None
 
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray, mask=None):

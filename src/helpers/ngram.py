@@ -1,4 +1,4 @@
-"""Language models that count: p(next symbol | the k symbols before it), for every k at once.
+"""Language models that count: p(next symbol | the k symbols before it).
 
 A context and the symbol after it are packed into one integer, `bits` bits per symbol, the newest
 symbol in the lowest bits. So the code of order k is the low end of the code of any higher order,
@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .checks import check_ids, check_shape, check_sizes
+from .activations import softmax
+from .checks import check_ids, check_not_negative, check_shape, check_sizes
+from .decoding import at_temperature, draw
 
 
 class Table(NamedTuple):
@@ -263,7 +265,7 @@ def distribution(counts: Counts, context: np.ndarray, estimate=witten_bell) -> n
     Raises: TypeError, ValueError or IndexError for wrong ids.
     """
     _check_prompt("context", context, counts.V)
-    recent = np.append(context[max(0, len(context) - counts.order) :], 0)
+    recent = np.append(context[max(0, len(context) - counts.order) :].astype(np.int64), 0)
     return estimate(counts, _codes(recent, counts.bits, counts.order)[-1] | np.arange(counts.V))
 
 
@@ -276,18 +278,24 @@ def _check_prompt(name, ids, V):
         raise TypeError(f"{name} must be a vector of integers, got {ids.dtype} {ids.shape}")
 
 
-def sample(counts: Counts, prompt: np.ndarray, n: int, rng, estimate=witten_bell) -> np.ndarray:
+def sample(
+    counts: Counts, prompt: np.ndarray, n: int, rng, estimate=witten_bell, temperature: float = 1.0
+) -> np.ndarray:
     """Write on with the highest order: draw n symbols, each from p(· | all before). Returns (n,).
 
-    Raises: ValueError for n < 1; TypeError, ValueError or IndexError for wrong ids in the prompt.
+    temperature: draw from softmax(log p / temperature) instead, as language_model.sample does.
+    Raises: ValueError for n < 1 or a negative or non-finite temperature; TypeError, ValueError or
+    IndexError for wrong ids in the prompt.
     """
     check_sizes(n=n)
+    check_not_negative("temperature", temperature)
     _check_prompt("prompt", prompt, counts.V)
-    written = np.append(prompt, np.zeros(n, np.int64))
+    written = np.append(prompt.astype(np.int64), np.zeros(n, np.int64))
     for i in range(len(prompt), len(written)):
-        cumulative = np.cumsum(distribution(counts, written[:i], estimate)[-1])
-        draw = np.searchsorted(cumulative, rng.random() * cumulative[-1], side="right")
-        written[i] = min(draw, counts.V - 1)
+        p = distribution(counts, written[:i], estimate)[-1]
+        with np.errstate(divide="ignore"):  # log 0 = −∞ is meant
+            z = at_temperature(np.log(p), temperature)
+        written[i] = draw(softmax(z), rng)
     return written[len(prompt) :]
 
 

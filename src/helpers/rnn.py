@@ -1,9 +1,13 @@
 """The vanilla recurrent networks: Elman's cell, and Jordan's network.
 
+The Elman cell stands here three times: `rnn_step` as on paper; `rnn_loop` and `rnn_bptt`, a whole
+sequence and back in plain loops; and `RNN`, which `unroll` runs fast. The numbers are the same.
+
 Shapes, here and in every module: T time steps, B batch, D input features, H hidden units,
 V vocabulary (number of classes). Time comes first: x is (T, B, D).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +28,38 @@ def rnn_step(params: dict, x_t: np.ndarray, h_prev: np.ndarray) -> np.ndarray:
     return np.tanh(x_t @ params["W_xh"] + h_prev @ params["W_hh"] + params["b_h"])
 
 
+def rnn_loop(params: dict, x: np.ndarray, h_0: np.ndarray) -> np.ndarray:
+    """The whole sequence, step by step: h_1 … h_T. x: (T, B, D), h_0: (B, H). Returns (T, B, H)."""
+    h, hs = h_0, []
+    for x_t in x:
+        h = rnn_step(params, x_t, h)
+        hs.append(h)
+    return np.stack(hs)
+
+
+def rnn_bptt(params: dict, x, h_0, hs, dhs, dh_T):
+    """Back through `rnn_loop`, from the last step to the first: a gradient from every step.
+
+        dh_t = dhs_t + da_{t+1} W_hhᵀ       da_t = dh_t ⊙ (1 − h_t²)
+
+    dhs: (T, B, H), what the loss sends straight to each h_t; dh_T: (B, H), what comes to the last
+    state from beyond, or zeros. Returns grads (W_xh, W_hh, b_h), dx (T, B, D), dh_0 (B, H).
+    Source: Werbos (1990).
+    """
+    grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h")}
+    dx, dh = np.zeros_like(x), dh_T
+    for t in reversed(range(len(x))):
+        h_prev = hs[t - 1] if t > 0 else h_0
+        dh = dh + dhs[t]  # from the step after, and from the loss
+        da = dh * (1 - hs[t] ** 2)
+        grads["W_xh"] += x[t].T @ da
+        grads["W_hh"] += h_prev.T @ da
+        grads["b_h"] += da.sum(axis=0)
+        dx[t] = da @ params["W_xh"].T
+        dh = da @ params["W_hh"].T  # on to the step before
+    return grads, dx, dh
+
+
 def rnn_forward(a, ah, prev, new):
     """The gates of one step: h_t = tanh(a_t), where a_t = (x_t W_xh + b_h) + h_{t−1} W_hh.
 
@@ -31,8 +67,7 @@ def rnn_forward(a, ah, prev, new):
     prev = (h_{t−1},) has done its work in ah; new = (h_t,) is filled in place.
     """
     (h,) = new
-    np.add(a[0], ah[0], out=h)
-    np.tanh(h, out=h)
+    h[:] = np.tanh(a[0] + ah[0])
 
 
 def rnn_slopes(a, states):
@@ -41,10 +76,10 @@ def rnn_slopes(a, states):
     states = (h,), h: (T+1, B, H). Returns the slopes (1, T, B, H), and () for nothing more.
     """
     h = states[0][1:]
-    return dtanh(h, out=np.empty_like(h))[None], ()
+    return dtanh(h)[None], ()
 
 
-def rnn_backward(dstate, da, extra):
+def rnn_backward(dstate, da, factors):
     """Back through the gates of one step: da_t = dh_t ⊙ (1 − h_t²).
 
     dstate = (dh_t,). `da` (1, B, H) holds the slope and is multiplied in place.
@@ -61,27 +96,29 @@ class Cell(NamedTuple):
     W_xh is (D, kH), W_hh (H, kH) and b_h (kH,), gate after gate. States are a tuple, h first.
 
         forward(a, ah, prev, new, *own)     one step, into `new`; a (k, B, H) may be overwritten
-        slopes(a, states, *own)             all local derivatives at once: (k, T, B, H), and a
-                                            tuple of what else `backward` needs, each (T, B, H)
-        backward(dstate, da, extra, *own)   one step back: turns slopes into da, in place
+        slopes(a, states, *own)             all local derivatives at once: (k, T, B, H), and the
+                                            other factors of `backward`, a tuple of (T, B, H)
+        backward(dstate, da, factors, *own) one step back: turns slopes into da, in place
 
     The rest is for cells that are less plain. n_kept: more blocks of `a`, for what forward wants to
     keep. own: names of parameters that only this cell has, (H, H) where the name begins with W, or
-    (H,). finish(da, states, extra): called when da (k, T·B, H) is complete; returns the gradients
+    (H,). finish(da, states, factors): called when da (k, T·B, H) is complete; returns the gradients
     of `own`, and changes da where x_t and h_{t−1} do not get the same. gates_of_h: how many gates,
-    the first ones, see h_{t−1} W_hh, where not all do.
+    the first ones, see h_{t−1} W_hh, where not all do. step(params, x_t, *states): the step as on
+    paper, new states from old ones.
     """
 
     name: str
     gates: str
     n_states: int
-    forward: callable
-    slopes: callable
-    backward: callable
+    forward: Callable
+    slopes: Callable
+    backward: Callable
     n_kept: int = 0
     own: tuple = ()
-    finish: callable = None
+    finish: Callable | None = None
     gates_of_h: int | None = None
+    step: Callable | None = None
 
     @property
     def n_gates(self) -> int:
@@ -98,7 +135,7 @@ class Cell(NamedTuple):
         return {name: (H, H) if name.startswith("W") else (H,) for name in self.own}
 
 
-RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward)
+RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward, step=rnn_step)
 
 
 # --- Two relatives of the Elman cell ------------------------------------------------------------
@@ -107,8 +144,7 @@ RNN = Cell("rnn", "h", 1, rnn_forward, rnn_slopes, rnn_backward)
 def relu_forward(a, ah, prev, new):
     """h_t = max(0, a_t): a slope of 1 where a unit is on, but nothing bounds the state."""
     (h,) = new
-    np.add(a[0], ah[0], out=h)
-    np.maximum(h, 0, out=h)
+    h[:] = np.maximum(a[0] + ah[0], 0)
 
 
 def relu_slopes(a, states):
@@ -131,14 +167,14 @@ def leaky(alpha: float) -> Cell:
         raise ValueError(f"alpha must lie in 0 < alpha ≤ 1, got {alpha!r}")
 
     def forward(a, ah, prev, new):
-        a += ah
-        np.tanh(a, out=a)  # kept for the slopes
-        np.add(prev[0], alpha * (a[0] - prev[0]), out=new[0])
+        (h,), (h_prev,) = new, prev
+        a[:] = np.tanh(a + ah)  # kept for the slopes
+        h[:] = (1 - alpha) * h_prev + alpha * a[0]
 
     def slopes(a, states):
         return alpha * dtanh(a), ()
 
-    def backward(dstate, da, extra):
+    def backward(dstate, da, factors):
         da *= dstate[0]
         return ((1 - alpha) * dstate[0],)
 
@@ -168,7 +204,7 @@ def init_jordan(D: int, H: int, V: int, rng, dtype=np.float32) -> dict:
     return {name: rng.uniform(-bound, bound, s).astype(dtype) for name, s in shapes.items()}
 
 
-def _check_jordan(params, x, y0):
+def check_jordan(params, x, y0):
     check_shape("params['W_xh']", params["W_xh"], ("D", "H"))
     D, H = params["W_xh"].shape
     check_shape("params['W_hy']", params["W_hy"], (H, "V"))
@@ -197,7 +233,7 @@ def jordan_forward(params: dict, x: np.ndarray, y0=None):
     Raises: ValueError for wrong shapes, mixed dtypes or non-finite input.
     Source: Jordan (1986), without the decaying "state units" of the paper.
     """
-    _check_jordan(params, x, y0)
+    check_jordan(params, x, y0)
     T, B, D = x.shape
     H, V = params["W_hy"].shape
     y = np.zeros((T + 1, B, V), x.dtype)

@@ -9,8 +9,11 @@ context of its own for every step, c_t, which joins the state before the read-ou
     u_t = tanh([h_t; c_t] W_u + b_u)       z_t = u_t W_hy + b_y
 
 While the model learns, y_{t−1} is the true symbol (teacher forcing), so all steps of the decoder
-are one call of `unroll.forward`. Shapes: T source steps, S target steps, B batch, D embedding, H
-hidden units (of the encoder: both directions together), V target symbols.
+are one call of `unroll.forward`. `decode_step` is one symbol of it, as on paper; `decoder_loop` and
+`decoder_bptt` are a decoder forward and back in plain loops.
+
+Shapes: T source steps, S target steps, B batch, D embedding, H hidden units (of the encoder: both
+directions together), V target symbols.
 """
 
 from typing import NamedTuple
@@ -19,15 +22,20 @@ import numpy as np
 
 from . import layers, unroll
 from .activations import dtanh, log_softmax
-from .attention import DOT, Score, attend_backward, attend_forward
-from .checks import check_shape, check_sizes
-from .losses import cross_entropy
+from .attention import (
+    DOT,
+    Score,
+    attend_step,
+    attend_step_backward,
+    check_memory,
+    run_attend_backward,
+    run_attend_forward,
+)
+from .checks import check_finite, check_floats, check_ids, check_shape, check_sizes
+from .gru import gru_bptt, gru_loop
+from .losses import LossAndGrads, cross_entropy
 from .rnn import Cell
-from .tagger import pad, real
-from .text import Vocabulary
-
-START, END = 0, 1  # ids of the two marks that every target vocabulary begins with
-MARKS = ("<s>", "</s>")
+from .text import PairBatch, sequence_mask
 
 
 class Seq2Seq(NamedTuple):
@@ -35,16 +43,16 @@ class Seq2Seq(NamedTuple):
 
     context: where c comes from, the encoder's "last" state or a learned "summary" of all its
     states; feed: where c goes, to the decoder's "start", its "input" at every step, or "both";
-    score: how attention compares (see helpers.attention), or None for no attention.
+    attention: how it compares (see helpers.attention), or None for no attention.
     """
 
     cell: Cell
     context: str = "last"
     feed: str = "start"
-    score: Score | None = None
+    attention: Score | None = None
 
 
-def _check_model(model):
+def check_model(model):
     for name, value, known in (
         ("context", model.context, ("last", "summary")),
         ("feed", model.feed, ("start", "input", "both")),
@@ -53,68 +61,10 @@ def _check_model(model):
             raise ValueError(f"{name} must be one of {known}, got {value!r}")
 
 
-# --- Batches ------------------------------------------------------------------------------------
-
-
-class Batch(NamedTuple):
-    """Pairs side by side, padded. inputs is START + y, targets is y + END: both (S, B)."""
-
-    source: np.ndarray
-    lengths: np.ndarray
-    inputs: np.ndarray
-    targets: np.ndarray
-    target_lengths: np.ndarray
-    start: bool = True  # no state is carried from one batch to the next
-
-
-def target_vocabulary(symbols) -> Vocabulary:
-    """The distinct symbols, sorted, behind the two marks: id 0 begins a target, id 1 ends it."""
-    return Vocabulary((*MARKS, *sorted(set(symbols) - set(MARKS))))
-
-
-def make_batch(sources, targets) -> Batch:
-    """Pad pairs of id sequences to one batch, with START and END around the targets.
-
-    Raises: ValueError if the numbers of sources and targets differ, or a source is empty.
-    """
-    if len(sources) != len(targets):
-        raise ValueError(f"there are {len(sources)} sources, but {len(targets)} targets")
-    source, lengths = pad(sources)
-    inputs, target_lengths = pad([[START, *y] for y in targets])
-    outputs, _ = pad([[*y, END] for y in targets])
-    return Batch(source, lengths, inputs, outputs, target_lengths)
-
-
-def random_batches(sources, targets, B: int, rng, pool: int = 50):
-    """Yield batches of B pairs for ever, each pair once a pass, sequences of like length together.
-
-    Each pass shuffles the pairs, sorts runs of `pool` batches by length so that little is padded,
-    and yields the batches of a run in random order. A remainder smaller than B is left out.
-    Raises: ValueError if there are fewer than B pairs.
-    """
-    check_sizes(B=B, pool=pool)
-    if len(sources) < B:
-        raise ValueError(f"there are {len(sources)} pairs, fewer than B = {B}")
-    return _draw_batches(sources, targets, B, rng, pool)
-
-
-def _draw_batches(sources, targets, B, rng, pool):
-    while True:
-        order = rng.permutation(len(sources))
-        for first in range(0, len(order) - B + 1, pool * B):
-            run = sorted(
-                order[first : first + pool * B],
-                key=lambda i: (len(sources[i]), len(targets[i])),
-            )
-            chunks = [run[i : i + B] for i in range(0, len(run) - B + 1, B)]
-            for j in rng.permutation(len(chunks)):
-                yield make_batch([sources[i] for i in chunks[j]], [targets[i] for i in chunks[j]])
-
-
 # --- Parameters ---------------------------------------------------------------------------------
 
 
-def part(params: dict, prefix: str) -> dict:
+def without_prefix(params: dict, prefix: str) -> dict:
     """The parameters whose names begin with the prefix, without it."""
     return {
         name.removeprefix(prefix): array
@@ -123,7 +73,8 @@ def part(params: dict, prefix: str) -> dict:
     }
 
 
-def _with_prefix(prefix, grads):
+def with_prefix(prefix: str, grads: dict) -> dict:
+    """The inverse of `without_prefix`."""
     return {prefix + name: gradient for name, gradient in grads.items()}
 
 
@@ -132,7 +83,7 @@ def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=
 
     Raises: ValueError if a size is not a positive integer, or H is odd for two directions.
     """
-    _check_model(model)
+    check_model(model)
     check_sizes(V=V, D=D, H=H)
     if bidirectional and H % 2:
         raise ValueError(f"H must be even for two directions, got {H}")
@@ -141,7 +92,7 @@ def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=
         **layers.init_embedding(V, D, rng, dtype),
         **unroll.init_stack(model.cell, D, units, 1, rng, bidirectional, dtype),
     }
-    params = _with_prefix("enc_", params)
+    params = with_prefix("enc_", params)
     if model.context == "summary":
         params["v_s"] = np.zeros(H, dtype)  # zero: the summary begins as the plain mean
     return params
@@ -152,18 +103,18 @@ def init_decoder(model, V: int, D: int, H: int, C: int, rng, dtype=np.float32) -
 
     Raises: ValueError if a size is not a positive integer.
     """
-    _check_model(model)
+    check_model(model)
     check_sizes(V=V, D=D, H=H, C=C)
     width = D if model.feed == "start" else D + C
     params = {
         **layers.init_embedding(V, D, rng, dtype),
         **unroll.init_cell(model.cell, width, H, rng, dtype),
     }
-    params = _with_prefix("dec_", params)
+    params = with_prefix("dec_", params)
     if model.feed != "input":
         params |= layers.init_affine("start", C, model.cell.n_states * H, rng, dtype)
-    if model.score is not None:
-        params |= model.score.init(H, C, rng, dtype)
+    if model.attention is not None:
+        params |= model.attention.init(H, C, rng, dtype)
         params |= layers.init_affine("u", H + C, H, rng, dtype)
     return params | layers.init_linear(H, V, rng, dtype)
 
@@ -190,7 +141,26 @@ class Encoded(NamedTuple):
 
     context: np.ndarray
     memory: np.ndarray | None = None
-    real: np.ndarray | None = None
+    mask: np.ndarray | None = None
+
+
+def check_embedding(params: dict, prefix: str, name: str, ids, shape: tuple) -> None:
+    """Raise unless there are symbols of this shape, and a table that holds a row for each."""
+    E = params[f"{prefix}E"]
+    check_shape(f"params['{prefix}E']", E, ("V", "D"))
+    check_shape(name, ids, shape)
+    check_ids("ids", ids, len(E))
+    check_finite(f"params['{prefix}E']", E)
+
+
+def check_encode(model, params: dict, source, lengths) -> None:
+    """All that can be wrong with the arguments of `encode`, said in words."""
+    check_model(model)
+    check_embedding(params, "enc_", "source", source, ("T", "B"))
+    unroll.check_lengths(lengths, *source.shape)
+    enc = without_prefix(params, "enc_")
+    unroll.check_stack(model.cell, enc, enc["E"].shape[1])
+    check_floats(**with_prefix("enc_", enc))
 
 
 def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
@@ -199,15 +169,19 @@ def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
     source: (T, B) ids, lengths: (B,). Padding is never read. Returns Encoded and a cache.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
-    _check_model(model)
-    check_shape("source", source, ("T", "B"))
-    enc = part(params, "enc_")
-    x = layers.embedding_forward(enc, source)
-    memory, finals, stack_cache = unroll.stack_forward(model.cell, enc, x, lengths)
-    mask, summary_cache = real(lengths, len(source)), None
+    check_encode(model, params, source, lengths)
+    return run_encode(model, params, source, lengths)
+
+
+def run_encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
+    """`encode`, its arguments checked: look up, read, and pick out the context."""
+    enc = without_prefix(params, "enc_")
+    x = enc["E"][source]
+    memory, finals, stack_cache = unroll.run_stack_forward(model.cell, enc, x, lengths)
+    mask, summary_cache = sequence_mask(lengths, len(source)), None
     if model.context == "summary":
         query = np.broadcast_to(params["v_s"], (1, source.shape[1], len(params["v_s"])))
-        contexts, _, summary_cache = attend_forward(DOT, {}, query, memory, mask)
+        contexts, _, summary_cache = run_attend_forward(DOT, {}, query, memory, mask)
         context = contexts[0]
     else:
         context = np.concatenate([state[0] for state in finals], axis=-1)
@@ -219,7 +193,7 @@ def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
     source, stack_cache, finals, summary_cache = cache
     grads, dfinals = {}, None
     if summary_cache is not None:
-        _, dquery, through_summary = attend_backward(DOT, {}, summary_cache, dcontext[None])
+        _, dquery, through_summary = run_attend_backward(DOT, {}, summary_cache, dcontext[None])
         grads["v_s"] = dquery[0].sum(axis=0)
         dmemory = through_summary if dmemory is None else dmemory + through_summary
     else:
@@ -228,10 +202,104 @@ def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
             (half.copy(), *(np.zeros_like(s) for s in state[1:]))
             for half, state in zip(halves, finals)
         ]
-    enc = part(params, "enc_")
-    stack_grads, dx, _ = unroll.stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
+    enc = without_prefix(params, "enc_")
+    stack_grads, dx, _ = unroll.run_stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
     stack_grads |= layers.embedding_backward(enc, source, dx)
-    return grads | _with_prefix("enc_", stack_grads)
+    return grads | with_prefix("enc_", stack_grads)
+
+
+# --- The decoder as on paper --------------------------------------------------------------------
+
+
+def decode_step(model, params: dict, encoded: Encoded, y_prev: np.ndarray, state: tuple):
+    """One symbol, as on paper: look it up, one step of the cell, look at the memory, read out.
+
+    y_prev: (B,) ids, the symbols before; state: the decoder's, see `start_state`. Returns the
+    scores z_t (B, V), the state after, and attention weights (B, T) or None.
+    """
+    dec = without_prefix(params, "dec_")
+    x_t, alpha = dec["E"][y_prev], None
+    if model.feed != "start":
+        x_t = np.concatenate([x_t, encoded.context], axis=-1)
+    state = unroll.one_step(model.cell, dec, x_t, state)
+    u_t = h_t = state[0]
+    if model.attention is not None:
+        c_t, alpha = attend_step(model.attention, params, h_t, encoded.memory, encoded.mask)
+        u_t = np.tanh(np.concatenate([h_t, c_t], axis=-1) @ params["W_u"] + params["b_u"])
+    z_t = u_t @ params["W_hy"] + params["b_y"]
+    return z_t, state, alpha
+
+
+def decoder_loop(params: dict, context, inputs, memory=None, mask=None):
+    """The decoder of `Seq2Seq(GRU)` as plain loops: c starts it, and it reads `inputs` (S, B).
+
+    With a memory (T, B, H) and its mask (T, B), every state asks the memory by dot product, see
+    `asking_loop`. Returns z (S, B, V), and what `decoder_bptt` needs.
+    """
+    dec = without_prefix(params, "dec_")
+    h_0 = np.tanh(context @ params["W_start"] + params["b_start"])
+    x = dec["E"][inputs]
+    hs, steps = gru_loop(dec, x, h_0)
+    read, asked = (hs, None) if memory is None else asking_loop(params, hs, memory, mask)
+    z = read @ params["W_hy"] + params["b_y"]
+    return z, (context, inputs, h_0, x, steps, read, asked)
+
+
+def decoder_bptt(params: dict, kept, dz):
+    """Back through `decoder_loop`: the read-out, (attention,) the GRU, the table and the start.
+
+    dz: (S, B, V). Returns grads, dcontext (B, H), and dmemory (T, B, H) or None.
+    """
+    context, inputs, h_0, x, steps, read, asked = kept
+    dec, dmemory = without_prefix(params, "dec_"), None
+    grads = {"W_hy": np.zeros_like(params["W_hy"]), "b_y": dz.sum(axis=(0, 1))}
+    for h_t, dz_t in zip(read, dz):
+        grads["W_hy"] += h_t.T @ dz_t
+    dhs = dz @ params["W_hy"].T
+    if asked is not None:
+        asking_grads, dhs, dmemory = asking_bptt(params, read, asked, dhs)
+        grads |= asking_grads
+    dec_grads, dx, dh_0 = gru_bptt(dec, x, steps, dhs, np.zeros_like(h_0))
+    dec_grads["E"] = np.zeros_like(dec["E"])
+    for ids, dx_t in zip(inputs, dx):
+        np.add.at(dec_grads["E"], ids, dx_t)  # a row collects from every place where it was used
+    da = dh_0 * (1 - h_0**2)
+    grads |= {"W_start": context.T @ da, "b_start": da.sum(axis=0)}
+    return grads | with_prefix("dec_", dec_grads), da @ params["W_start"].T, dmemory
+
+
+def asking_loop(params: dict, hs, memory, mask):
+    """What attention adds to the decoder: u_t = tanh([h_t; c_t] W_u + b_u), c_t what h_t finds.
+
+    hs: (S, B, H), memory: (T, B, H), mask: (T, B). Returns us (S, B, H), and what `asking_bptt`
+    needs.
+    """
+    us, steps = [], []
+    for h_t in hs:
+        c_t, alpha = attend_step(DOT, {}, h_t, memory, mask)
+        joined = np.concatenate([h_t, c_t], axis=-1)
+        us.append(np.tanh(joined @ params["W_u"] + params["b_u"]))
+        steps.append((h_t, alpha, joined))
+    return np.stack(us), (memory, steps)
+
+
+def asking_bptt(params: dict, us, asked, dus):
+    """Back through `asking_loop`: h_t is used twice, in u_t and as the query, and so is the memory.
+
+    dus: (S, B, H). Returns grads (W_u, b_u), dhs (S, B, H), dmemory (T, B, H).
+    """
+    memory, steps = asked
+    grads = {name: np.zeros_like(params[name]) for name in ("W_u", "b_u")}
+    dhs, dmemory = np.zeros_like(us), np.zeros_like(memory)
+    for t, (h_t, alpha, joined) in enumerate(steps):
+        da = dus[t] * (1 - us[t] ** 2)
+        grads["W_u"] += joined.T @ da
+        grads["b_u"] += da.sum(axis=0)
+        dh, dc = np.split(da @ params["W_u"].T, 2, axis=-1)
+        dq, dmemory_t = attend_step_backward(h_t, memory, alpha, dc)
+        dhs[t] = dh + dq
+        dmemory += dmemory_t
+    return grads, dhs, dmemory
 
 
 # --- Decoder ------------------------------------------------------------------------------------
@@ -252,9 +320,31 @@ class DecoderCache(NamedTuple):
 def start_state(model, params: dict, context: np.ndarray) -> tuple:
     """The decoder's first state: tanh(c W_start + b_start), or zeros if c only enters as input."""
     if model.feed == "input":
-        return unroll.zero_state(model.cell, part(params, "dec_"), len(context))
+        return unroll.zero_state(model.cell, without_prefix(params, "dec_"), len(context))
     both = np.tanh(context @ params["W_start"] + params["b_start"])
     return tuple(np.ascontiguousarray(s) for s in np.split(both, model.cell.n_states, axis=-1))
+
+
+def check_decode(model, params: dict, encoded: Encoded, inputs, state) -> None:
+    """All that can be wrong with the arguments of `decode`, said in words."""
+    check_model(model)
+    check_shape("encoded.context", encoded.context, ("B", "C"))
+    B, C = encoded.context.shape
+    check_embedding(params, "dec_", "inputs", inputs, ("S", B))
+    dec = without_prefix(params, "dec_")
+    unroll.check_layer(model.cell, dec)
+    D, H = dec["E"].shape[1], len(dec["W_hh"])
+    width = D if model.feed == "start" else D + C
+    check_shape("params['dec_W_xh']", dec["W_xh"], (width, model.cell.n_gates * H))
+    check_shape("params['W_hy']", params["W_hy"], (H, "V"))
+    check_shape("params['b_y']", params["b_y"], (params["W_hy"].shape[1],))
+    if state is not None:
+        unroll.check_state("state", state, model.cell, B, H)
+    if model.attention is not None:
+        check_memory({}, encoded.memory, encoded.mask)
+        check_shape("encoded.mask", encoded.mask, ("T", B))
+    check_floats(context=encoded.context, **params)
+    check_finite("encoded.context", encoded.context)
 
 
 def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None):
@@ -264,25 +354,29 @@ def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None
     Returns z (S, B, V), the state after, attention weights (S, B, T) or None, and a cache.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
-    _check_model(model)
-    check_shape("inputs", inputs, ("S", len(encoded.context)))
-    dec, started = part(params, "dec_"), state is None
+    check_decode(model, params, encoded, inputs, state)
+    return run_decode(model, params, encoded, inputs, state)
+
+
+def run_decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None):
+    """`decode`, its arguments checked: all steps of the cell in one call, then all read-outs."""
+    dec, started = without_prefix(params, "dec_"), state is None
     if started:
         state = start_state(model, params, encoded.context)
-    x = layers.embedding_forward(dec, inputs)
+    x = dec["E"][inputs]
     if model.feed != "start":
         every = np.broadcast_to(encoded.context, (len(inputs), *encoded.context.shape))
         x = np.concatenate([x, every], axis=-1)
-    hs, after, unrolled = unroll.forward(model.cell, dec, x, state)
+    hs, after, unrolled = unroll.run_forward(model.cell, dec, x, state)
     read, weights, attended = hs, None, None
-    if model.score is not None:
-        contexts, weights, attention_cache = attend_forward(
-            model.score, params, hs, encoded.memory, encoded.real
+    if model.attention is not None:
+        contexts, weights, attention_cache = run_attend_forward(
+            model.attention, params, hs, encoded.memory, encoded.mask
         )
         joined = np.concatenate([hs, contexts], axis=-1)
         read = np.tanh(joined @ params["W_u"] + params["b_u"])
         attended = joined, attention_cache
-    z = layers.linear_forward(params, read)
+    z = read @ params["W_hy"] + params["b_y"]
     cache = DecoderCache(encoded, inputs, started, state, unrolled, attended, read)
     return z, after, weights, cache
 
@@ -293,7 +387,7 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
     A state that was passed to `decode` gets no gradient; one that came from the context does.
     """
     encoded, inputs, started, state, unrolled, attended, read = cache
-    dec, dmemory = part(params, "dec_"), None
+    dec, dmemory = without_prefix(params, "dec_"), None
     H = len(dec["W_hh"])
     grads, dhs = layers.linear_backward(params, read, dz)
     if attended is not None:
@@ -304,12 +398,12 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         grads["b_u"] = flat.sum(axis=0)
         djoined = du @ params["W_u"].T
         dhs, dcontexts = djoined[..., :H].copy(), djoined[..., H:]
-        score_grads, dqueries, dmemory = attend_backward(
-            model.score, params, attention_cache, dcontexts
+        score_grads, dqueries, dmemory = run_attend_backward(
+            model.attention, params, attention_cache, dcontexts
         )
         dhs += dqueries
         grads |= score_grads
-    cell_grads, dx, dstate = unroll.backward(model.cell, dec, unrolled, dhs)
+    cell_grads, dx, dstate = unroll.run_backward(model.cell, dec, unrolled, dhs)
     dcontext = np.zeros_like(encoded.context)
     if model.feed != "start":
         D = dec["E"].shape[1]
@@ -321,29 +415,30 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         grads["b_start"] = da.sum(axis=0)
         dcontext += da @ params["W_start"].T
     cell_grads |= layers.embedding_backward(dec, inputs, np.ascontiguousarray(dx))
-    return grads | _with_prefix("dec_", cell_grads), dcontext, dmemory
+    return grads | with_prefix("dec_", cell_grads), dcontext, dmemory
 
 
 # --- The whole ----------------------------------------------------------------------------------
 
 
-def predict(model, params: dict, batch: Batch):
+def predict(model, params: dict, batch: PairBatch):
     """Scores z (S, B, V) under teacher forcing, and attention weights (S, B, T) or None."""
     encoded, _ = encode(model, params, batch.source, batch.lengths)
     z, _, weights, _ = decode(model, params, encoded, batch.inputs)
     return z, weights
 
 
-def loss_and_grads(model, params: dict, batch: Batch):
+def loss_and_grads(model, params: dict, batch: PairBatch):
     """Cross-entropy per target symbol (END included) in nats, and the gradient of every parameter.
 
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
     encoded, encoder_cache = encode(model, params, batch.source, batch.lengths)
     z, _, _, decoder_cache = decode(model, params, encoded, batch.inputs)
-    loss, dz = cross_entropy(z, batch.targets, real(batch.target_lengths, len(z)))
+    loss, dz = cross_entropy(z, batch.targets, sequence_mask(batch.target_lengths, len(z)))
     grads, dcontext, dmemory = decode_backward(model, params, decoder_cache, dz)
-    return loss, grads | encode_backward(model, params, encoder_cache, dcontext, dmemory)
+    grads |= encode_backward(model, params, encoder_cache, dcontext, dmemory)
+    return LossAndGrads(loss, grads)
 
 
 def decoder_step(model, params: dict, encoded: Encoded):
@@ -358,10 +453,11 @@ def decoder_step(model, params: dict, encoded: Encoded):
         mine = Encoded(
             encoded.context[row],
             None if encoded.memory is None else encoded.memory[:, row],
-            None if encoded.real is None else encoded.real[:, row],
+            None if encoded.mask is None else encoded.mask[:, row],
         )
-        z, after, _, _ = decode(model, params, mine, ids[None], tuple(cell_state))
+        z, after, _, _ = run_decode(model, params, mine, ids[None], tuple(cell_state))
         return log_softmax(z[0]), (*after, row)
 
+    check_decode(model, params, encoded, np.zeros((1, len(encoded.context)), int), None)
     first = start_state(model, params, encoded.context)
     return step, (*first, np.arange(len(encoded.context)))

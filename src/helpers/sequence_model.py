@@ -1,4 +1,4 @@
-"""A recurrent layer with a linear read-out at every step, for any cell and any loss.
+"""A recurrent layer with a linear read-out, for any cell and any loss.
 
     h_t = cell(x_t, h_{t−1})      z_t = h_t W_hy + b_y
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from . import layers, unroll
 from .checks import check_shape
+from .losses import LossAndGrads
 
 
 def init_sequence_model(cell, D: int, H: int, V: int, rng, dtype=np.float32) -> dict:
@@ -30,18 +31,23 @@ def predict(cell, params: dict, x: np.ndarray, state=None):
 
 
 def loss_and_grads(cell, params: dict, x: np.ndarray, loss, state=None, truncate=None):
-    """The loss, its gradient for every parameter, the final state, and dx (T, B, D).
+    """The loss, its gradient for every parameter, and the final state: `losses.LossAndGrads`.
 
     loss(z) → value, dz: a function of all outputs z (T, B, V), such as
     `lambda z: cross_entropy(z, targets, mask)`, or `at_end(mse, target)`. The gradient stops at the
     initial state, and with `truncate` at every border of so many steps, see `unroll.backward`.
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
+    return loss_and_dx(cell, params, x, loss, state, truncate)[0]
+
+
+def loss_and_dx(cell, params: dict, x: np.ndarray, loss, state=None, truncate=None):
+    """`loss_and_grads`, and the gradient of the inputs, dx (T, B, D), for a layer below."""
     hs, state, cache = unroll.forward(cell, params, x, state)
     value, dz = loss(layers.linear_forward(params, hs))
     grads, dhs = layers.linear_backward(params, hs, dz)
     cell_grads, dx, _ = unroll.backward(cell, params, cache, dhs, truncate=truncate)
-    return value, {**cell_grads, **grads}, state, dx
+    return LossAndGrads(value, {**cell_grads, **grads}, state), dx
 
 
 def at_end(loss, target):

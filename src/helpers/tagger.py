@@ -1,4 +1,4 @@
-"""A label for every word: embedding, a stack of layers in one or two directions, read-out.
+"""A label for every word: embedding, a stack of layers, read-out.
 
     x_t = E[id_t]      hs = stack(x)      z_t = hs_t W_hy + b_y      p_t = softmax(z_t)
 
@@ -10,26 +10,8 @@ import numpy as np
 
 from . import layers, unroll
 from .checks import check_shape
-from .losses import cross_entropy
-
-
-def pad(sequences, fill: int = 0):
-    """Put sequences of ids side by side: (T, B), T that of the longest, and lengths (B,).
-
-    Raises: ValueError if there is no sequence or one is empty.
-    """
-    lengths = np.array([len(s) for s in sequences])
-    if len(lengths) == 0 or lengths.min() == 0:
-        raise ValueError(f"sequences must not be empty, got lengths {lengths.tolist()}")
-    ids = np.full((lengths.max(), len(lengths)), fill)
-    for b, sequence in enumerate(sequences):
-        ids[: len(sequence), b] = sequence
-    return ids, lengths
-
-
-def real(lengths: np.ndarray, T: int) -> np.ndarray:
-    """True where a padded batch holds a word and not padding: (T, B)."""
-    return np.arange(T)[:, None] < lengths
+from .losses import LossAndGrads, cross_entropy
+from .text import sequence_mask
 
 
 def init_tagger(
@@ -65,7 +47,8 @@ def loss_and_grads(
     x = layers.embedding_forward(params, ids)
     hs, _, cache = unroll.stack_forward(cell, params, x, lengths, dropout_masks=dropout_masks)
     z = layers.linear_forward(params, hs)
-    loss, dz = cross_entropy(z, targets, real(lengths, len(ids)))
+    loss, dz = cross_entropy(z, targets, sequence_mask(lengths, len(ids)))
     grads, dhs = layers.linear_backward(params, hs, dz)
     stack_grads, dx, _ = unroll.stack_backward(cell, params, cache, dhs)
-    return loss, {**layers.embedding_backward(params, ids, dx), **stack_grads, **grads}
+    grads = {**layers.embedding_backward(params, ids, dx), **stack_grads, **grads}
+    return LossAndGrads(loss, grads)

@@ -1,4 +1,4 @@
-"""The second proof of a gradient: PyTorch, from the same weights.
+"""The second check of a gradient: PyTorch, from the same weights.
 
 Finite differences prove the backward pass against our own forward pass. PyTorch proves both: it is
 another program, by other people. This is the only module of the package that imports torch.
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from . import unroll
-from .gradcheck import random_problem
+from .gradcheck import absolute_error, check_pair, random_problem
 
 LAYERS = {
     "rnn": torch.nn.RNN,
@@ -56,7 +56,8 @@ def compare_cell(cell, T: int = 7, B: int = 3, D: int = 4, H: int = 5, seed: int
 
     Runs in float64 from the same weights, with a random cotangent at every step and on the final
     state.
-    Raises: ValueError if torch has no layer for this cell or a size is not a positive integer.
+    Raises: ValueError if torch has no layer for this cell or a size is not a positive integer;
+    NonFiniteError that names the array in which we or torch have NaN or infinity.
     """
     params, x, state, R, S = random_problem(cell, T, B, D, H, seed)
     hs, final, cache = unroll.forward(cell, params, x, state)
@@ -84,10 +85,12 @@ def compare_cell(cell, T: int = 7, B: int = 3, D: int = 4, H: int = 5, seed: int
     for i in range(cell.n_states):
         pairs[f"state[{i}]"] = (final[i], tfinal[i][0])
         pairs[f"dstate[{i}]"] = (dstate[i], tstate[i].grad[0])
-    return {
-        name: float(np.abs(ours - theirs.detach().numpy()).max())
-        for name, (ours, theirs) in pairs.items()
-    }
+    errors = {}
+    for name, (ours, theirs) in pairs.items():
+        theirs = theirs.detach().numpy()
+        check_pair(name, ours, f"torch's {name}", theirs)
+        errors[name] = absolute_error(ours, theirs)
+    return errors
 
 
 def from_torch(cell, layer: torch.nn.Module) -> dict:

@@ -2,11 +2,12 @@
 
 import math
 import time
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 
-from .checks import NonFiniteError, check_sizes
+from .checks import NonFiniteError, check_not_negative, check_positive, check_sizes
 from .optim import ADAM, Optimizer, clip_by_norm, global_norm
 
 
@@ -35,11 +36,15 @@ def train(
     to it again with the next batch, or None where batch.start says that a new stream begins.
     batches: an iterable of text.Batch or the like. lr: a number, or a function of the update's
     index (0 … n_updates − 1). max_norm: longest gradient allowed, see optim.clip_by_norm.
-    Raises: FloatingPointError if the loss, the gradient or a value on the way to them is not
-    finite; ValueError if the batches run out.
+    progress: show a progress bar, if the package tqdm is installed.
+    Raises: FloatingPointError if the loss, the gradient, a value on the way to them or the step is
+    not finite; ValueError if the batches run out, lr is not a number ≥ 0 or max_norm not positive.
     """
     check_sizes(n_updates=n_updates)
-    rate = lr if callable(lr) else lambda i: lr
+    if not callable(lr):
+        check_not_negative("lr", lr)
+    if max_norm is not None:
+        check_positive("max_norm", max_norm)
     memory = optimizer.init(params)
     losses, norms, seconds = np.empty(n_updates), np.empty(n_updates), np.empty(n_updates)
     batches, state, begin = iter(batches), None, time.perf_counter()
@@ -54,7 +59,12 @@ def train(
         norm = global_norm(grads) if max_norm is None else clip_by_norm(grads, max_norm)
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise _stopped(i, f"loss {loss}, gradient norm {norm}")
-        optimizer.update(params, grads, memory, rate(i))
+        rate = lr(i) if callable(lr) else lr
+        check_not_negative(f"lr of update {i}", rate)
+        try:
+            optimizer.update(params, grads, memory, rate)
+        except FloatingPointError as error:
+            raise _stopped(i, error) from error
         losses[i], norms[i], seconds[i] = loss, norm, time.perf_counter() - begin
     return History(losses, norms, seconds)
 
@@ -67,8 +77,8 @@ def _stopped(i, why):
 
 
 def _counted(n, progress):
-    """range(n), with a progress bar on standard error if asked for."""
-    if not progress:
+    """range(n), with a progress bar on standard error if asked for and tqdm is installed."""
+    if not progress or find_spec("tqdm") is None:
         return range(n)
     from tqdm import tqdm
 
@@ -76,6 +86,10 @@ def _counted(n, progress):
 
 
 def linear_decay(lr: float, n_updates: int):
-    """A learning rate that falls in a straight line from `lr` to zero: lr · (1 − i/n)."""
+    """A learning rate that falls in a straight line from `lr` to zero: lr · (1 − i/n).
+
+    Raises: ValueError if lr is negative or not finite, or n_updates not a positive integer.
+    """
+    check_not_negative("lr", lr)
     check_sizes(n_updates=n_updates)
     return lambda i: lr * (1 - i / n_updates)

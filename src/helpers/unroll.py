@@ -1,8 +1,11 @@
-"""Any cell, run over time and back through time; sequences of unequal length; stacks of layers.
+"""Any cell over time and back; sequences of unequal length; stacks of layers.
 
 The plan that makes it fast is worth learning: *whatever does not depend on h_{t−1} is done for all
 steps in one matrix product.* Before the loop: the input's part of every pre-activation. After the
 loop: every weight gradient. Inside the loop only h W_hh and the cell's own gates remain.
+
+`forward`, `packed_forward`, `stack_forward` and their backward passes check their arguments, once,
+and call the function that does the work: `run_forward` is `forward` without the checks, and so on.
 
 Shapes: T time steps, B batch, D input features, H hidden units, k gates. x: (T, B, D). What belongs
 to a gate lies together in memory: gate values over time are (k, T, B, H).
@@ -15,12 +18,16 @@ import numpy as np
 from .checks import check_finite, check_floats, check_ids, check_shape, check_sizes
 from .rnn import Cell
 
+# speed: Linux (glibc) gives a freed array back to the system, and touching a new one costs page
+# faults: a fifth of a training step. Once a large array was freed, it keeps freed memory instead.
+np.empty(2**25 - 2**13, np.uint8)
+
 
 class Cache(NamedTuple):
     """What `backward` needs: inputs, gate values (k, T, B, H), each state over time (T+1, B, H)."""
 
     x: np.ndarray
-    a: np.ndarray
+    gates: np.ndarray
     states: tuple
 
 
@@ -44,6 +51,12 @@ def zero_state(cell: Cell, params: dict, B: int) -> tuple:
     return tuple(np.zeros((B, W_hh.shape[0]), W_hh.dtype) for _ in range(cell.n_states))
 
 
+def one_step(cell: Cell, params: dict, x_t: np.ndarray, state: tuple) -> tuple:
+    """One step of the cell as on paper: the state after x_t (B, D), a tuple like `state`."""
+    after = cell.step(params, x_t, *state)
+    return after if cell.n_states > 1 else (after,)
+
+
 def by_gate(W: np.ndarray, H: int) -> np.ndarray:
     """The blocks that stand side by side in W (n, kH), one after another: (k, n, H)."""
     return np.ascontiguousarray(W.reshape(len(W), -1, H).swapaxes(0, 1))
@@ -54,47 +67,66 @@ def side_by_side(blocks: np.ndarray) -> np.ndarray:
     return blocks.swapaxes(0, 1).reshape(blocks.shape[1], -1)
 
 
-def _check_tuple(name, value, cell, B, H):
-    """A state, or a gradient of one, is a tuple of n_states finite arrays (B, H)."""
-    if not isinstance(value, tuple) or len(value) != cell.n_states:
-        what = f"tuple of {len(value)}" if isinstance(value, tuple) else type(value).__name__
-        raise ValueError(f"{name} must be a tuple of {cell.n_states} array(s) (B, H), got {what}")
-    for i, part in enumerate(value):
-        check_shape(f"{name}[{i}]", part, (B, H))
-        check_finite(f"{name}[{i}]", part)
+# --- One layer over time ------------------------------------------------------------------------
 
 
-def _check_forward(cell, params, x, state):
-    """All that can be wrong with the arguments of `forward`, said in words."""
-    k = cell.n_gates
-    check_shape("params['W_hh']", params["W_hh"], ("H", "kH"))
-    H = params["W_hh"].shape[0]
-    check_shape("params['W_hh']", params["W_hh"], (H, cell.n_recurrent * H))
-    check_shape("params['W_xh']", params["W_xh"], ("D", k * H))
-    check_shape("params['b_h']", params["b_h"], (k * H,))
-    for name, shape in cell.own_shapes(H).items():
-        check_shape(f"params['{name}']", params[name], shape)
-    check_shape("x", x, ("T", "B", params["W_xh"].shape[0]))
-    weights = {name: params[name] for name in ("W_xh", "W_hh", "b_h", *cell.own)}
-    if state is not None:
-        _check_tuple("state", state, cell, x.shape[1], H)
-    check_floats(x=x, **weights, **{f"state[{i}]": s for i, s in enumerate(state or ())})
-    for name, array in (("x", x), *weights.items()):
+def check_layer(cell: Cell, params: dict, suffix: str = "") -> None:
+    """All that can be wrong with one layer's parameters, said in words."""
+    k, shapes = cell.n_gates, {}
+    check_shape(f"params['W_hh{suffix}']", params[f"W_hh{suffix}"], ("H", "kH"))
+    H = len(params[f"W_hh{suffix}"])
+    shapes = {"W_hh": (H, cell.n_recurrent * H), "W_xh": ("D", k * H), "b_h": (k * H,)}
+    weights = {}
+    for name, shape in (shapes | cell.own_shapes(H)).items():
+        weights[name + suffix] = params[name + suffix]
+        check_shape(f"params['{name}{suffix}']", weights[name + suffix], shape)
+    check_floats(**weights)
+    for name, array in weights.items():
         check_finite(name, array)
+
+
+def check_state(name: str, state, cell: Cell, B: int, H: int) -> None:
+    """A state, or a gradient of one, is a tuple of n_states finite arrays (B, H)."""
+    if not isinstance(state, tuple) or len(state) != cell.n_states:
+        what = f"tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
+        raise ValueError(f"{name} must be a tuple of {cell.n_states} array(s) (B, H), got {what}")
+    for i, array in enumerate(state):
+        check_shape(f"{name}[{i}]", array, (B, H))
+        check_finite(f"{name}[{i}]", array)
+
+
+def check_forward(cell: Cell, params: dict, x, state) -> None:
+    """All that can be wrong with the arguments of `forward`, said in words."""
+    check_layer(cell, params)
+    D, H = len(params["W_xh"]), len(params["W_hh"])
+    check_shape("x", x, ("T", "B", D))
+    if state is not None:
+        check_state("state", state, cell, x.shape[1], H)
+    states = {f"state[{i}]": s for i, s in enumerate(state or ())}
+    check_floats(x=x, W_xh=params["W_xh"], **states)
+    check_finite("x", x)
 
 
 def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     """Read a sequence: h_t = cell(x_t W_xh + b_h, h_{t−1} W_hh) for t = 1 … T.
 
     x: (T, B, D); state: the tuple left by the sequence before, each (B, H), or None for zeros.
+    Time comes first. An x of (B, T, D) has a shape that is just as good, so no check can refuse it:
+    the symptom is an output that is (B, T, H), and that changes with the order of the batch.
     Returns hs (T, B, H), the final state (a tuple like `state`), and a cache for `backward`.
     Raises: ValueError for wrong shapes, mixed dtypes, empty or non-finite input.
     """
-    _check_forward(cell, params, x, state)
+    check_forward(cell, params, x, state)
+    return run_forward(cell, params, x, state)
+
+
+def run_forward(cell: Cell, params: dict, x: np.ndarray, state=None):
+    """`forward`, its arguments checked: all that does not wait for h_{t−1} first, then the loop."""
     T, B, D = x.shape
     H, k = len(params["W_hh"]), cell.n_gates
     own = [params[name] for name in cell.own]  # only some cells have parameters of their own
     # No step of the input's part depends on the step before: one product serves all T.
+    # speed: gate by gate, so that what belongs to a gate lies together in memory.
     a = np.empty((k + cell.n_kept, T, B, H), x.dtype)
     np.matmul(x.reshape(T * B, D), by_gate(params["W_xh"], H), out=a[:k].reshape(k, T * B, H))
     a[:k] += params["b_h"].reshape(k, 1, 1, H)
@@ -102,15 +134,13 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     for array, start in zip(states, state or zero_state(cell, params, B)):
         array[0] = start
     W_hh = by_gate(params["W_hh"], H)
-    ah = np.empty((len(W_hh), B, H), x.dtype)
     before, after = zip(*(s[:-1] for s in states)), zip(*(s[1:] for s in states))
     for a_t, prev, new in zip(a.swapaxes(0, 1), before, after):
-        np.matmul(prev[0], W_hh, out=ah)
-        cell.forward(a_t, ah, prev, new, *own)
+        cell.forward(a_t, prev[0] @ W_hh, prev, new, *own)
     return states[0][1:], tuple(s[-1].copy() for s in states), Cache(x, a, states)
 
 
-def _check_backward(cell, x, H, dhs, dstate):
+def check_backward(cell: Cell, x: np.ndarray, H: int, dhs, dstate) -> None:
     """All that can be wrong with the gradients that `backward` gets, said in words."""
     T, B, _ = x.shape
     if dhs is None and dstate is None:
@@ -118,7 +148,7 @@ def _check_backward(cell, x, H, dhs, dstate):
     if dhs is not None:
         check_shape("dhs", dhs, (T, B, H))
     if dstate is not None:
-        _check_tuple("dstate", dstate, cell, B, H)
+        check_state("dstate", dstate, cell, B, H)
     check_floats(x=x, dhs=dhs, **{f"dstate[{i}]": d for i, d in enumerate(dstate or ())})
 
 
@@ -138,45 +168,45 @@ def backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, trun
     is not a positive integer.
     Source: Werbos (1990); truncation: Williams & Peng (1990).
     """
+    check_backward(cell, cache.x, len(params["W_hh"]), dhs, dstate)
+    if truncate is not None:
+        check_sizes(truncate=truncate)
+    return run_backward(cell, params, cache, dhs, dstate, truncate)
+
+
+def run_backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, truncate=None):
+    """`backward`, its arguments checked: local slopes first, the loop, a product a weight."""
     x, a, states = cache
     T, B, D = x.shape
     H, k, kr = len(params["W_hh"]), cell.n_gates, cell.n_recurrent
     own = [params[name] for name in cell.own]
-    _check_backward(cell, x, H, dhs, dstate)
-    if truncate is not None:
-        check_sizes(truncate=truncate)
-    dh, *others = (d.copy() for d in dstate or zero_state(cell, params, B))
+    dh, *others = dstate or zero_state(cell, params, B)
 
     # All local derivatives in one go; the loop turns each of them into da_t, in place.
-    da, extra = cell.slopes(a, states, *own)
+    da, factors = cell.slopes(a, states, *own)
+    # speed: a transposed copy, made once, is read at every step.
     W_hh_T = np.ascontiguousarray(params["W_hh"].T).reshape(kr, H, H)
-    parts = np.empty((kr, B, H), x.dtype)  # what comes back through each gate
     for t in reversed(range(T)):
         if dhs is not None:
-            dh += dhs[t]
-        around, *others = cell.backward((dh, *others), da[:, t], [e[t] for e in extra], *own)
-        np.matmul(da[:kr, t], W_hh_T, out=parts)
-        np.add.reduce(parts, axis=0, out=dh)
+            dh = dh + dhs[t]
+        around, *others = cell.backward((dh, *others), da[:, t], [f[t] for f in factors], *own)
+        dh = (da[:kr, t] @ W_hh_T).sum(axis=0)  # what comes back through each gate
         if around is not None:  # a path from h_t to h_{t−1} that does not pass W_hh
-            dh += around
+            dh = dh + around
         if truncate and t % truncate == 0 and t > 0:
             dh, *others = zero_state(cell, params, B)
 
     # A shared weight collects a gradient from every step; the sum over steps is one product.
     da, h_prev = da.reshape(k, T * B, H), states[0][:-1].reshape(T * B, H)
     dW_hh = side_by_side(h_prev.T @ da[:kr])
-    own_grads = cell.finish(da, states, extra) if cell.finish else {}
+    own_grads = cell.finish(da, states, factors) if cell.finish else {}
     grads = {
         "W_xh": side_by_side(x.reshape(T * B, D).T @ da),
         "W_hh": dW_hh,
-        "b_h": (np.ones(T * B, x.dtype) @ da).reshape(-1),  # a sum over all steps, as a product
+        "b_h": da.sum(axis=1).reshape(-1),
         **own_grads,
     }
-    W_xh_T = np.ascontiguousarray(params["W_xh"].T).reshape(k, H, D)
-    dx = da[0] @ W_xh_T[0]
-    for da_gate, W_gate in zip(da[1:], W_xh_T[1:]):
-        dx += da_gate @ W_gate
-    dx = dx.reshape(T, B, D)
+    dx = (da @ params["W_xh"].T.reshape(k, H, D)).sum(axis=0).reshape(T, B, D)
     return grads, dx, (dh, *others)
 
 
@@ -190,7 +220,8 @@ class PackedCache(NamedTuple):
     stretches: list
 
 
-def _check_lengths(lengths, T, B):
+def check_lengths(lengths: np.ndarray, T: int, B: int) -> None:
+    """Raise unless there are B integers in 1 … T."""
     check_shape("lengths", lengths, (B,))
     check_ids("lengths", lengths, T + 1)
     if lengths.min() < 1:
@@ -206,9 +237,14 @@ def packed_forward(cell: Cell, params: dict, x: np.ndarray, lengths: np.ndarray,
     final state, that of each sequence's own last step; and a cache for `packed_backward`.
     Raises: as `forward`; ValueError or TypeError for lengths that are not integers in 1 … T.
     """
-    _check_forward(cell, params, x, state)
+    check_forward(cell, params, x, state)
+    check_lengths(lengths, *x.shape[:2])
+    return run_packed_forward(cell, params, x, lengths, state)
+
+
+def run_packed_forward(cell: Cell, params: dict, x: np.ndarray, lengths: np.ndarray, state=None):
+    """`packed_forward`, its arguments checked."""
     T, B, _ = x.shape
-    _check_lengths(lengths, T, B)
     final = tuple(s.copy() for s in state or zero_state(cell, params, B))
     hs = np.zeros((T, B, len(params["W_hh"])), x.dtype)
     order = np.argsort(-lengths, kind="stable")
@@ -216,7 +252,7 @@ def packed_forward(cell: Cell, params: dict, x: np.ndarray, lengths: np.ndarray,
     for stop in np.unique(lengths):
         columns = order[: np.count_nonzero(lengths >= stop)]
         here, state = (slice(start, stop), columns), tuple(s[columns] for s in final)
-        hs[here], state, cache = forward(cell, params, x[here], state)
+        hs[here], state, cache = run_forward(cell, params, x[here], state)
         for whole, part in zip(final, state):
             whole[columns] = part
         stretches.append((start, stop, columns, cache))
@@ -231,16 +267,21 @@ def packed_backward(cell: Cell, params: dict, cache: PackedCache, dhs=None, dsta
     sequence's own last state. Returns as `backward`; dx is zero in the padding.
     Raises: as `backward`.
     """
+    check_backward(cell, cache.x, len(params["W_hh"]), dhs, dstate)
+    return run_packed_backward(cell, params, cache, dhs, dstate)
+
+
+def run_packed_backward(cell: Cell, params: dict, cache: PackedCache, dhs=None, dstate=None):
+    """`packed_backward`, its arguments checked."""
     x, stretches = cache
-    T, B, _ = x.shape
-    _check_backward(cell, x, len(params["W_hh"]), dhs, dstate)
+    B = x.shape[1]
     waiting = tuple(d.copy() for d in dstate or zero_state(cell, params, B))
     dx = np.zeros_like(x)
     grads = {name: np.zeros_like(params[name]) for name in ("W_xh", "W_hh", "b_h", *cell.own)}
     for start, stop, columns, stretch in reversed(stretches):
         here, part = (slice(start, stop), columns), tuple(d[columns] for d in waiting)
         dhs_here = None if dhs is None else dhs[here]
-        stretch_grads, dx[here], part = backward(cell, params, stretch, dhs_here, part)
+        stretch_grads, dx[here], part = run_backward(cell, params, stretch, dhs_here, part)
         for name, gradient in stretch_grads.items():
             grads[name] += gradient
         for whole, d in zip(waiting, part):
@@ -254,9 +295,14 @@ def reverse(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     x: (T, B, …), lengths: (B,) in 1 … T.
     Raises: ValueError or TypeError for lengths that are not integers in 1 … T.
     """
+    check_lengths(lengths, *x.shape[:2])
+    return run_reverse(x, lengths)
+
+
+def run_reverse(x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """`reverse`, its arguments checked."""
     T, B = x.shape[:2]
-    _check_lengths(lengths, T, B)
-    t = np.arange(T)[:, None]
+    t, lengths = np.arange(T)[:, None], lengths.astype(np.int64)
     return x[np.where(t < lengths, lengths - 1 - t, t), np.arange(B)]
 
 
@@ -282,7 +328,7 @@ def init_stack(
     return params
 
 
-def _layers(params):
+def layer_suffixes(params: dict) -> list:
     """The suffixes of a stack's parameters: a list of layers, each a list of one or two."""
     directions = ("", "_reverse") if "W_xh_l0_reverse" in params else ("",)
     layers = []
@@ -293,8 +339,43 @@ def _layers(params):
     return layers
 
 
-def _one_layer(cell, params, suffix):
+def one_layer(cell: Cell, params: dict, suffix: str) -> dict:
+    """The parameters of one layer and direction, without the suffix."""
     return {name: params[name + suffix] for name in ("W_xh", "W_hh", "b_h", *cell.own)}
+
+
+def check_stack(cell: Cell, params: dict, D: int) -> None:
+    """All that can be wrong with the parameters of a stack that reads D numbers, said in words."""
+    width = D
+    for layer in layer_suffixes(params):
+        for suffix in layer:
+            check_layer(cell, params, suffix)
+            W_xh, H = params["W_xh" + suffix], len(params["W_hh" + suffix])
+            check_shape(f"params['W_xh{suffix}']", W_xh, (width, cell.n_gates * H))
+            check_floats(**{"W_xh_l0": params["W_xh_l0"], "W_xh" + suffix: W_xh})
+        width = len(layer) * H
+
+
+def check_stack_forward(cell, params, x, lengths, states, dropout_masks) -> None:
+    """All that can be wrong with the arguments of `stack_forward`, said in words."""
+    check_shape("x", x, ("T", "B", "D"))
+    suffixes = [suffix for layer in layer_suffixes(params) for suffix in layer]
+    for name, value, n in (
+        ("states", states, len(suffixes)),
+        ("dropout_masks", dropout_masks, len(layer_suffixes(params)) - 1),
+    ):
+        if value is not None and len(value) != n:
+            raise ValueError(f"{name} has {len(value)} entries, expected {n}")
+    T, B, D = x.shape
+    if lengths is not None:
+        check_lengths(lengths, T, B)
+    check_stack(cell, params, D)
+    check_floats(x=x, W_xh_l0=params["W_xh_l0"])
+    check_finite("x", x)
+    for i, (suffix, state) in enumerate(zip(suffixes, states or ())):
+        if state is not None:
+            check_state(f"states[{i}]", state, cell, B, len(params["W_hh" + suffix]))
+            check_floats(x=x, **{f"states[{i}][{j}]": s for j, s in enumerate(state)})
 
 
 def stack_forward(
@@ -309,29 +390,27 @@ def stack_forward(
     `states`; and a cache for `stack_backward`.
     Raises: ValueError for wrong shapes, lengths or numbers of states or masks.
     """
-    check_shape("x", x, ("T", "B", "D"))
-    layers, (T, B, _) = _layers(params), x.shape
-    suffixes = [suffix for layer in layers for suffix in layer]
+    check_stack_forward(cell, params, x, lengths, states, dropout_masks)
+    return run_stack_forward(cell, params, x, lengths, states, dropout_masks)
+
+
+def run_stack_forward(cell, params, x, lengths=None, states=None, dropout_masks=None):
+    """`stack_forward`, its arguments checked."""
+    layers, (T, B, _) = layer_suffixes(params), x.shape
     lengths = np.full(B, T) if lengths is None else lengths
     masks = [None] * (len(layers) - 1) if dropout_masks is None else list(dropout_masks)
-    states = [None] * len(suffixes) if states is None else list(states)
-    for name, value, n in (
-        ("states", states, len(suffixes)),
-        ("dropout_masks", masks, len(layers) - 1),
-    ):
-        if len(value) != n:
-            raise ValueError(f"{name} has {len(value)} entries, expected {n}")
+    states = [None] * sum(map(len, layers)) if states is None else states
     finals, caches, hs = [], [], x
     for mask, layer in zip([None, *masks], layers):
         read = hs if mask is None else hs * mask
         halves = []
         for suffix in layer:
             backwards = suffix.endswith("_reverse")
-            half, final, cache = packed_forward(
-                cell, _one_layer(cell, params, suffix),
-                reverse(read, lengths) if backwards else read, lengths, states[len(finals)],
+            half, final, cache = run_packed_forward(
+                cell, one_layer(cell, params, suffix),
+                run_reverse(read, lengths) if backwards else read, lengths, states[len(finals)],
             )  # fmt: skip
-            halves.append(reverse(half, lengths) if backwards else half)
+            halves.append(run_reverse(half, lengths) if backwards else half)
             finals.append(final)
             caches.append(cache)
         hs = np.concatenate(halves, axis=-1)
@@ -346,27 +425,46 @@ def stack_backward(cell: Cell, params: dict, cache, dhs=None, dstates=None):
     dx (T, B, D), and the gradients of the initial states.
     Raises: ValueError for wrong shapes, or if both gradients are None.
     """
-    lengths, masks, caches = cache
-    layers = _layers(params)
-    directions, H = len(layers[0]), len(params["W_hh_l0"])
-    T, B, _ = caches[0].x.shape
+    check_stack_backward(cell, params, cache, dhs, dstates)
+    return run_stack_backward(cell, params, cache, dhs, dstates)
+
+
+def check_stack_backward(cell, params, cache, dhs, dstates) -> None:
+    """All that can be wrong with the gradients that `stack_backward` gets, said in words."""
+    _, _, caches = cache
     if dhs is None and dstates is None:
         raise ValueError("backward needs dhs, dstates or both: with neither there is no gradient")
-    dhs = np.zeros((T, B, directions * H), params["W_hh_l0"].dtype) if dhs is None else dhs
-    check_shape("dhs", dhs, (T, B, directions * H))
-    dstates = [None] * len(caches) if dstates is None else list(dstates)
-    if len(dstates) != len(caches):
+    x, H, directions = caches[0].x, len(params["W_hh_l0"]), len(layer_suffixes(params)[0])
+    T, B, _ = x.shape
+    if dhs is not None:
+        check_shape("dhs", dhs, (T, B, directions * H))
+        check_floats(x=x, dhs=dhs)
+    if dstates is not None and len(dstates) != len(caches):
         raise ValueError(f"dstates has {len(dstates)} entries, expected {len(caches)}")
+    for i, dstate in enumerate(dstates or ()):
+        if dstate is not None:
+            check_state(f"dstates[{i}]", dstate, cell, B, H)
+            check_floats(x=x, **{f"dstates[{i}][{j}]": d for j, d in enumerate(dstate)})
+
+
+def run_stack_backward(cell: Cell, params: dict, cache, dhs=None, dstates=None):
+    """`stack_backward`, its arguments checked."""
+    lengths, masks, caches = cache
+    layers = layer_suffixes(params)
+    directions, H = len(layers[0]), len(params["W_hh_l0"])
+    T, B, _ = caches[0].x.shape
+    dhs = np.zeros((T, B, directions * H), params["W_hh_l0"].dtype) if dhs is None else dhs
+    dstates = [None] * len(caches) if dstates is None else list(dstates)
     grads = {}
     for number, (mask, layer) in reversed(list(enumerate(zip([None, *masks], layers)))):
         dread = 0
         for j, (suffix, half) in enumerate(zip(layer, np.split(dhs, directions, axis=-1))):
             i, backwards = number * directions + j, suffix.endswith("_reverse")
-            one_grads, dx, dstates[i] = packed_backward(
-                cell, _one_layer(cell, params, suffix), caches[i],
-                reverse(half, lengths) if backwards else half, dstates[i],
+            one_grads, dx, dstates[i] = run_packed_backward(
+                cell, one_layer(cell, params, suffix), caches[i],
+                run_reverse(half, lengths) if backwards else half, dstates[i],
             )  # fmt: skip
             grads |= {name + suffix: gradient for name, gradient in one_grads.items()}
-            dread = dread + (reverse(dx, lengths) if backwards else dx)
+            dread = dread + (run_reverse(dx, lengths) if backwards else dx)
         dhs = dread if mask is None else dread * mask
     return grads, dhs, dstates

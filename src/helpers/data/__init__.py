@@ -1,0 +1,1 @@
+"""What the networks are fed, and how answers are scored."""

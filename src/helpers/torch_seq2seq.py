@@ -1,0 +1,86 @@
+"""The model of `seq2seq` in PyTorch: the same parameters, the same numbers."""
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from .seq2seq import without_prefix
+from .torch_parity import from_torch, to_torch
+
+
+class TorchSeq2Seq(nn.Module):
+    """Encoder, decoder and attention of `seq2seq`, started from our parameters.
+
+    forward(source (T, B), lengths (B,), inputs (S, B)) → z (S, B, V), weights (S, B, T) or None.
+    dropout: share of the embeddings, and of what the read-out reads, that is dropped in training.
+    """
+
+    def __init__(self, model, params: dict, dropout: float = 0.0):
+        super().__init__()
+        self.model, self.dropout = model, nn.Dropout(dropout)
+        self.rnn, ours = nn.ModuleDict(), dict(params)
+        for prefix in ("enc_", "dec_"):
+            layer = {k: a for k, a in without_prefix(params, prefix).items() if k != "E"}
+            self.rnn[prefix] = to_torch(model.cell, layer)
+            for name in layer:
+                del ours[prefix + name]
+        self.own = nn.ParameterDict({name: torch.tensor(array) for name, array in ours.items()})
+
+    def params(self) -> dict:
+        """The parameters as NumPy arrays under our names: what `seq2seq` reads."""
+        found = {name: p.detach().numpy().copy() for name, p in self.own.items()}
+        for prefix, layer in self.rnn.items():
+            for name, array in from_torch(self.model.cell, layer).items():
+                found[prefix + (name if prefix == "enc_" else name.removesuffix("_l0"))] = array
+        return found
+
+    def encode(self, source, lengths):
+        """Memory (T, B, C), where it is real (B, T), context (B, C)."""
+        x = self.dropout(self.own["enc_E"][source])
+        packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+        hs, final = self.rnn["enc_"](packed)
+        memory, _ = pad_packed_sequence(hs)
+        is_real = torch.arange(len(memory)) < lengths[:, None]
+        if self.model.context == "summary":
+            scores = (memory @ self.own["v_s"]).T.masked_fill(~is_real, -torch.inf)
+            context = torch.einsum("bt,tbc->bc", scores.softmax(-1), memory)
+        else:  # the last state of both directions, side by side
+            h = final if isinstance(final, torch.Tensor) else final[0]
+            context = torch.cat(list(h), -1)
+        return memory, is_real, context
+
+    def scores(self, hs, memory):
+        """What attention compares: e (S, B, T)."""
+        own, kind = self.own, self.model.attention.name
+        if kind == "additive":
+            q, m = hs @ own["W_q"], memory @ own["W_m"]
+            return torch.tanh(q[:, :, None] + m.transpose(0, 1)) @ own["v_a"]
+        queries = hs @ own["W_a"] if kind == "general" else hs
+        return torch.einsum("sbh,tbh->sbt", queries, memory)
+
+    def forward(self, source, lengths, inputs):
+        """Scores of every next symbol under teacher forcing, and the attention weights."""
+        own, model = self.own, self.model
+        memory, is_real, context = self.encode(source, lengths)
+        x = self.dropout(own["dec_E"][inputs])
+        if model.feed != "start":
+            x = torch.cat([x, context.expand(len(inputs), *context.shape)], -1)
+        state = None
+        if model.feed != "input":
+            start = torch.tanh(context @ own["W_start"] + own["b_start"])
+            parts = [s[None].contiguous() for s in start.chunk(model.cell.n_states, -1)]
+            state = parts[0] if len(parts) == 1 else tuple(parts)
+        hs, _ = self.rnn["dec_"](x, state)
+        read, weights = hs, None
+        if model.attention is not None:
+            weights = self.scores(hs, memory).masked_fill(~is_real, -torch.inf).softmax(-1)
+            contexts = torch.einsum("sbt,tbc->sbc", weights, memory)
+            read = torch.tanh(torch.cat([hs, contexts], -1) @ own["W_u"] + own["b_u"])
+        return self.dropout(read) @ own["W_hy"] + own["b_y"], weights
+
+    def loss(self, batch):
+        """Cross-entropy per target symbol in nats, as `seq2seq.loss_and_grads` computes it."""
+        z, _ = self(*(torch.from_numpy(a) for a in (batch.source, batch.lengths, batch.inputs)))
+        targets = torch.from_numpy(batch.targets)
+        is_real = torch.arange(len(z))[:, None] < torch.from_numpy(batch.target_lengths)
+        return nn.functional.cross_entropy(z[is_real], targets[is_real])

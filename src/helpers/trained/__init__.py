@@ -1,0 +1,1 @@
+"""Networks that were trained for long, and how to ask them."""
