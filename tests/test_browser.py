@@ -82,6 +82,9 @@ class Visit(NamedTuple):
 
 
 class Quiet(SimpleHTTPRequestHandler):
+    # As some hosts do; a browser shows such a file unless it is told to download it.
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".ipynb": "application/json"}
+
     def log_message(self, *args):
         pass
 

@@ -12,6 +12,7 @@
 
 import codecs
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) ->
         body = context["body"]
         scrolls = '<div class="pst-scrollable-table-container"'
         body = body.replace(scrolls, scrolls + ' tabindex="0"')
+        # The corner of a table that has names for rows and columns heads nothing.
+        body = re.sub(r'<th class="head">(<p></p>)?</th>', "<td></td>", body)
         # A list has items; docutils gives its citations a role that is no longer known.
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
