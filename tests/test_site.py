@@ -52,7 +52,7 @@ def test_every_icon_of_a_page_has_a_rule(page):
     kinds = {"fa-solid", "fa-brands", "fa-lg"}
     marked = soup(page).select('[class*="fa-"]')
     icons = book_light.icon_names(" ".join(name for element in marked for name in element["class"]))
-    assert len(icons) > 5
+    assert icons
     assert [i for i in icons if f"fa-{i}" not in kinds and f".fa-{i}::before" not in sheet] == []
 
 
