@@ -22,7 +22,7 @@ help:  ## this list
 install: $(VENV)/.installed  ## create .venv and install everything into it
 
 book: _build/.book  ## build the pages (strictly: a warning is an error)
-	@echo "The book is at file://$(CURDIR)/$(PAGE) (or run: make serve)"
+	@$(BIN)/python -c 'from pathlib import Path; print("The book is at", Path("$(PAGE)").resolve().as_uri(), "(or run: make serve)")'
 
 test: _build/.book  ## ruff, unit tests, browser tests, and every notebook re-run and compared
 	$(BIN)/ruff check .

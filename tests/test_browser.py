@@ -5,7 +5,9 @@ names another one. Without a browser the tests are skipped, unless CHROMIUM is s
 """
 
 import functools
+import json
 import os
+import re
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -69,6 +71,7 @@ class Visit(NamedTuple):
     formulas_without_output: int
     formulas_in_error: list
     images_missing: list
+    ids_repeated: list
     overflow_desktop: list
     overflow_phone: list
     dark: dict
@@ -79,6 +82,9 @@ class Visit(NamedTuple):
 
 
 class Quiet(SimpleHTTPRequestHandler):
+    # As some hosts do; a browser shows such a file unless it is told to download it.
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".ipynb": "application/json"}
+
     def log_message(self, *args):
         pass
 
@@ -145,6 +151,7 @@ LOOK = """() => {
     formulas_in_error: all('mjx-merror, [data-mjx-error], mtext[mathcolor=red]')
       .map(e => e.dataset.mjxError ?? e.textContent),
     images_missing: [...document.images].filter(i => !i.naturalWidth).map(i => i.src),
+    ids_repeated: all('[id]').map(e => e.id).filter((id, n, ids) => ids.indexOf(id) < n),
   };
 }"""
 
@@ -168,11 +175,11 @@ LIGHTNESS = """() => {
     const [r, g, b] = text.match(/[\\d.]+/g).map(Number);
     return (0.2126 * r + 0.7152 * g + 0.0722 * b) / 255;
   };
-  const figure = document.querySelector('article figure img, article .cell_output img');
+  const figures = [...document.querySelectorAll('article img')];
   return {
     background: lightness(getComputedStyle(document.body).backgroundColor),
     text: lightness(getComputedStyle(document.querySelector('main') ?? document.body).color),
-    figure: figure && getComputedStyle(figure).filter,
+    figures: figures.map(i => [i.className, getComputedStyle(i).filter]),
   };
 }"""
 
@@ -259,6 +266,11 @@ def test_images_are_there(visit, page):
 
 
 @each_page
+def test_ids_are_unique(visit, page):
+    assert visit(page).ids_repeated == []
+
+
+@each_page
 def test_fits_a_desktop(visit, page):
     assert visit(page).overflow_desktop == []
 
@@ -273,7 +285,8 @@ def test_is_dark_in_dark_mode(visit, page):
     dark = visit(page).dark
     assert dark["background"] < 0.15
     assert dark["text"] > 0.6
-    assert dark["figure"] is None or "invert(0.93)" in dark["figure"]
+    for classes, colours in dark["figures"]:
+        assert ("invert" in colours) == ("keep-colours" not in classes)
 
 
 @each_page
@@ -315,6 +328,109 @@ def test_theme_button_changes_the_theme(site, browser):
     assert themes == {"light", "dark"}
 
 
+# ---------- figures ----------
+
+WITH_FIGURES = "notebooks/11_lstm.html"
+OPENERS = ".bd-article .opens-large"
+NAME = "e => e.getAttribute('alt') ?? e.getAttribute('aria-label')"
+WIDTHS = "openers => openers.map(e => e.firstElementChild.getBoundingClientRect().width)"
+
+
+@pytest.fixture
+def telephone(site, browser):
+    tab = browser.browser.new_page(viewport=PHONE, is_mobile=True, has_touch=True)
+    tab.goto(site + WITH_FIGURES)
+    yield tab
+    tab.close()
+
+
+def test_figures_fit_a_phone(telephone):
+    widths = telephone.eval_on_selector_all(OPENERS, WIDTHS)
+    assert widths
+    assert max(widths) <= PHONE["width"]
+
+
+@pytest.mark.parametrize("by", ["tap", "keyboard"])
+def test_figure_opens_large_and_closes_again(telephone, by):
+    frame = telephone.locator(OPENERS).first
+    picture, opener = frame.locator(":scope > :first-child"), frame.locator("button")
+    small, name = picture.bounding_box()["width"], picture.evaluate(NAME)
+    opener.focus()
+    picture.tap() if by == "tap" else telephone.keyboard.press("Enter")
+    shown = telephone.locator("dialog.viewer[open] .viewer-stage > *")
+    assert shown.bounding_box()["width"] > 1.5 * small
+    assert shown.evaluate(NAME) == name != ""
+    assert violations(telephone) == []
+    telephone.keyboard.press("Escape")
+    assert telephone.locator("dialog[open]").count() == 0
+    assert picture.bounding_box()["width"] == small
+    assert opener.evaluate("e => e === document.activeElement")
+
+
+def test_open_figure_closes_on_a_tap(telephone):
+    telephone.locator(OPENERS).locator("button").first.tap()
+    telephone.locator("dialog.viewer .viewer-close").tap()
+    assert telephone.locator("dialog[open]").count() == 0
+
+
+# ---------- on paper, without JavaScript, downloaded ----------
+
+LISTEN = """() => {
+  addEventListener('beforeprint', () => {
+    const style = e => getComputedStyle(document.querySelector(e));
+    window.printed = {
+      theme: document.documentElement.dataset.theme,
+      figure: style('article figure img').filter,
+      text: style('article p').color,
+    };
+  });
+}"""
+
+
+def test_dark_page_is_printed_as_a_light_one(site, browser):
+    tab = browser.browser.new_page(color_scheme="dark")
+    tab.goto(site + WITH_FIGURES)
+    tab.evaluate(LISTEN)
+    assert tab.evaluate("document.documentElement.dataset.theme") == "dark"
+    tab.pdf()
+    printed = tab.evaluate("window.printed")
+    after = tab.evaluate("document.documentElement.dataset.theme")
+    tab.emulate_media(media="print")
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    tab.close()
+    assert (printed["theme"], printed["figure"], after) == ("light", "none", "dark")
+    assert max(map(int, re.findall(r"\d+", printed["text"]))) < 80
+    assert paper == "rgb(255, 255, 255)"
+
+
+def test_page_can_be_read_without_javascript(site, browser):
+    tab = browser.browser.new_page(java_script_enabled=False, color_scheme="dark")
+    tab.goto(site + "notebooks/09_vanishing.html")
+    logos = [logo.is_visible() for logo in tab.locator(".logo__image").all()]
+    notice = tab.locator(".no-script").is_visible()
+    colours = tab.evaluate(
+        "[document.body, document.querySelector('article p')]"
+        ".map((e, n) => getComputedStyle(e)[n ? 'color' : 'backgroundColor'])"
+    )
+    tab.close()
+    assert sorted(logos) == [False, True]
+    assert notice
+    assert colours == ["rgb(255, 255, 255)", "rgb(34, 40, 50)"]
+
+
+def test_notebook_downloads_and_says_how_to_view_it(site, browser):
+    tab = new_tab(browser)
+    tab.goto(site + "notebooks/03_rnn.html")
+    tab.click(".dropdown-download-buttons > button")
+    with tab.expect_download() as waiting:
+        tab.click(".btn-download-source-button")
+    download = waiting.value
+    notebook = json.loads(Path(download.path()).read_text("utf-8"))
+    tab.close()
+    assert download.suggested_filename == "03_rnn.ipynb"
+    assert "jupyterlab-myst" in "".join(notebook["cells"][0]["source"])
+
+
 # ---------- the measurements themselves ----------
 
 FAULTS = {
@@ -323,6 +439,7 @@ FAULTS = {
     "errors": "<script>noSuchFunction()</script>",
     "formulas_without_output": r'<span class="math">\(\frac{x\)</span>',
     "formulas_in_error": r'<span class="math">\(\nosuchmacro{x}\)</span>',
+    "ids_repeated": '<p id="main-content">Twice.</p>',
     "images_missing": '<img src="no-such-image.png" alt="nothing">',
     "overflow_desktop": '<div style="width: 1400px">wide</div>',
     "overflow_phone": '<div style="width: 500px">less wide</div>',

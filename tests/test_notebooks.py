@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import anatomy
+import fold
 import nbformat
 import pytest
 import quote
@@ -131,6 +132,7 @@ def model_notebook() -> list:
 def number_cells(cells: list) -> list:
     for count, cell in enumerate((c for c in cells if c.cell_type == "code"), start=1):
         cell.execution_count = count
+    fold.fold(cells)
     return cells
 
 
@@ -192,6 +194,18 @@ def figure_gone(cells):
 
 def figure_code_not_folded(cells):
     cells[5].metadata["tags"] = []
+
+
+def solution_unfolded(cells):
+    del cells[13].metadata["jupyter"]
+
+
+def drawing_unfolded(cells):
+    cells[4].metadata["jupyter"] = {}
+
+
+def text_of_the_book_folded(cells):
+    cells[2].metadata["jupyter"] = {"source_hidden": True}
 
 
 def two_figures(cells):
@@ -312,6 +326,9 @@ FAULTS = [
     (anatomy.figures_speak, figure_gone),
     (anatomy.figures_speak, two_figures),
     (anatomy.figures_speak, figure_code_not_folded),
+    (anatomy.starts_folded_in_jupyterlab, solution_unfolded),
+    (anatomy.starts_folded_in_jupyterlab, drawing_unfolded),
+    (anatomy.starts_folded_in_jupyterlab, text_of_the_book_folded),
     (anatomy.words_respect_the_reader, replace("We look", "Obviously we look")),
     (anatomy.words_respect_the_reader, replace("We look", "We just look")),
     (anatomy.words_respect_the_reader, replace("We look", "Of course we look")),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import fold
 import nbformat
 from quote import MARKER, quotation, quoted_name
 from set_up import CELL, TAGS, is_set_up
@@ -466,6 +467,13 @@ def figures_speak(notebook: Notebook) -> Complaints:
             yield f"cell {n}: the text never refers to {{numref}}`{name}`"
 
 
+def starts_folded_in_jupyterlab(notebook: Notebook) -> Complaints:
+    cells = [cell for _, cell in notebook.cells]
+    for (n, cell), wanted in zip(notebook.cells, fold.folded(cells)):
+        if cell.cell_type == "code" and fold.settings(cell) != wanted:
+            yield f"cell {n}: a solution or drawing is not folded: run `make notebooks`"
+
+
 # ---------- words ----------
 
 
@@ -499,6 +507,7 @@ RULES = (
     quotations_are_exact,
     private_names_stay_private,
     figures_speak,
+    starts_folded_in_jupyterlab,
     words_respect_the_reader,
 )
 # Not demanded of the notebooks yet; it moves up when all notebooks keep it.

@@ -12,9 +12,11 @@
 
 import codecs
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.fileutil import copy_asset
 
@@ -64,10 +66,19 @@ def mend_accessibility(app: Sphinx, pagename, templatename, context, doctree) ->
         context["generate_toctree_html"] = named
     if "body" in context:
         body = context["body"]
-        for scrolls in ('<div class="pst-scrollable-table-container"', "<figure"):
-            body = body.replace(scrolls, scrolls + ' tabindex="0"')
+        scrolls = '<div class="pst-scrollable-table-container"'
+        body = body.replace(scrolls, scrolls + ' tabindex="0"')
+        # The corner of a table that has names for rows and columns heads nothing.
+        body = re.sub(r'<th class="head">(<p></p>)?</th>', "<td></td>", body)
         # A list has items; docutils gives its citations a role that is no longer known.
         context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def drop_repeated_ids(app: Sphinx, doctree, docname) -> None:
+    """All exercises, solutions and proofs give their bodies the same id, which nothing links to."""
+    for section in doctree.findall(nodes.section):
+        if section["ids"] in (["exercise-content"], ["solution-content"], ["proof-content"]):
+            section["ids"] = []
 
 
 def free_the_encodings() -> None:
@@ -102,10 +113,13 @@ def say_where_published(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict:
     free_the_encodings()
+    for part in ("book_figures", "book_glossary", "book_light"):
+        app.setup_extension(part)
     if BOOK_URL:
         app.setup_extension("sphinxext.opengraph")
         app.setup_extension("sphinx_sitemap")
     app.connect("config-inited", say_where_published, priority=100)
+    app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", mend_accessibility, priority=900)
     app.connect("build-finished", copy_mathjax)
