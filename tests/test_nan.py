@@ -57,7 +57,7 @@ def spoil_backward(monkeypatch, broken, bad=np.nan):
 
 
 @pytest.mark.parametrize(
-    ("cell", "broken"), [(cell, name) for cell in CELLS for name in gradient_names(cell)], ids=str
+    ("cell", "broken"), [(cell, name) for cell in CELLS for name in gradient_names(cell)], ids=name
 )
 def test_cell(cell, broken, monkeypatch):
     spoil_backward(monkeypatch, broken)
@@ -67,7 +67,9 @@ def test_cell(cell, broken, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("cell", "broken"), [(cell, name) for cell in IN_TORCH for name in gradient_names(cell)]
+    ("cell", "broken"),
+    [(cell, name) for cell in IN_TORCH for name in gradient_names(cell)],
+    ids=name,
 )
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_parity_with_torch(cell, broken, bad, monkeypatch):
@@ -113,7 +115,7 @@ def test_attention(score, broken):
         gradcheck.compare(loss, params | {"queries": queries, "memory": memory}, gradients)
 
 
-@pytest.mark.parametrize(("cell", "attention", "two"), MODELS)
+@pytest.mark.parametrize(("cell", "attention", "two"), MODELS, ids=name)
 def test_seq2seq(cell, attention, two):
     model = Seq2Seq(cell, context="last", feed="both", attention=attention)
     rng = np.random.default_rng(0)
