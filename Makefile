@@ -14,7 +14,7 @@ BOOK_SOURCES := _config.yml _toc.yml $(shell find book notebooks -type f ! -name
 SINGLE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test lab serve bench notebooks requirements clean
+.PHONY: help install book test quick lab serve bench notebooks requirements clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ test: _build/.book  ## ruff, unit tests, browser tests, and every notebook re-ru
 	$(BIN)/ruff format --check .
 	$(SINGLE_THREAD) $(BIN)/python -m pytest --nbval --nbval-current-env -n $(WORKERS) --dist loadfile tests notebooks
 
+# One notebook a chapter, the shortest that trains something.
+QUICK := $(addprefix notebooks/,$(addsuffix .ipynb,01_order 03_rnn 06_bptt 10_exploding 12_highway 14_variants 16_gru 18_deep 22_bottleneck))
+
+quick: _build/.book  ## a good part of the tests, in minutes: one notebook a chapter, two pages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(SINGLE_THREAD) $(BIN)/python -m pytest --quick --nbval --nbval-current-env -n $(WORKERS) --dist loadfile tests $(QUICK)
+
 lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
 	$(SINGLE_THREAD) $(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
@@ -42,6 +50,7 @@ bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (m
 notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all notebooks in place
 	$(BIN)/python tools/module_map.py
 	$(BIN)/python tools/set_up.py notebooks/*.ipynb
+	$(BIN)/python tools/fold.py notebooks/*.ipynb
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 	$(BIN)/python tools/cover.py

@@ -80,7 +80,7 @@ STUDY = study.Study(
         for seed in (0, 1)
     ],
     run=run,
-    tolerance=0.05,
+    tolerance=0.5,  # bits; the shortest runs have the largest rate, and rounding moves them
 )
 
 if __name__ == "__main__":

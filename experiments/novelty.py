@@ -41,6 +41,13 @@ def pick(options, rng):
     return options[int(rng.integers(len(options)))]
 
 
+def in_frame(frame, verb, adjective):
+    """The sentence that a verb and an adjective make in a frame, with its translation."""
+    subject, noun, plural, which, before, rest = frame
+    both = (adjective, None) if before else (None, adjective)
+    return sentence([Clause(subject, verb, NounPhrase(noun, plural, which, *both), **rest)])
+
+
 def twins(withheld, taken, n, kind, rng):
     """n pairs (withheld, seen) of sentences that differ in one word, and the two English words.
 
@@ -61,11 +68,7 @@ def twins(withheld, taken, n, kind, rng):
         subject, plural, which = pick(lexicon.subjects, rng), rng.random() < 0.4, pick(
             DETERMINERS, rng)  # fmt: skip
 
-        def pair_of(verb, adjective):
-            phrase = NounPhrase(noun, plural, which, *(
-                (adjective, None) if before else (None, adjective)))  # fmt: skip
-            return sentence([Clause(subject, verb, phrase, **rest)])
-
+        frame = (subject, noun, plural, which, before, rest)
         if kind == "adjective":
             other_adjective, other_verb = pick(fitting, rng), verb
             words = adjective.english, other_adjective.english
@@ -74,7 +77,8 @@ def twins(withheld, taken, n, kind, rng):
             other_adjective, other_verb = adjective, pick(lexicon.verbs, rng)
             words = verb.english, other_verb.english
             alike = begins_with_vowel(verb.forms[0]), begins_with_vowel(other_verb.forms[0])
-        new, known = pair_of(verb, adjective), pair_of(other_verb, other_adjective)
+        new = in_frame(frame, verb, adjective)
+        known = in_frame(frame, other_verb, other_adjective)
         if (alike[0] == alike[1] and len(combinations(new.french) & withheld) == 1
                 and not combinations(known.french) & withheld
                 and not {new.french, known.french} & taken):  # fmt: skip

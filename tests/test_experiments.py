@@ -45,6 +45,7 @@ def test_record_is_complete(name):
         assert all(math.isfinite(n) for n in found), run["case"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_shortest_run_comes_out_again(name):
     made = importlib.import_module(name).STUDY

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import gradcheck, lstm, torch_parity, unroll
+from helpers import gradcheck, torch_parity, unroll
 from helpers.gru import GRU, GRU_CHO
 from helpers.jacobians import products, step_jacobians
 from helpers.lstm import (
@@ -389,8 +389,3 @@ def test_an_lstm_needs_two_states():
     params, x, state, _, _ = problem(LSTM)
     with pytest.raises(ValueError, match="state must be a tuple of 2 .* got tuple of 1"):
         unroll.forward(LSTM, params, x, state[:1])
-
-
-def test_kinds_of_squashing():
-    np.testing.assert_array_equal(lstm.kinds("ifgo")[0].ravel(), [0.5, 0.5, 1, 0.5])
-    np.testing.assert_array_equal(lstm.kinds("ifgo")[1].ravel(), [0.5, 0.5, 0, 0.5])

@@ -132,6 +132,7 @@ def heaviest(pages: list[str]) -> str | None:
     return max(notebooks, key=weight, default=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", ["the heaviest", "book/index.html", "notebooks/23_attention.html"])
 def test_page_keeps_to_the_budget(site, browser, page):
     cost = measure(site, browser, heaviest(PAGES) if page == "the heaviest" else page)

@@ -100,6 +100,7 @@ def test_the_twin_in_torch_computes_the_same(small):
     np.testing.assert_allclose(model.embed.weight.grad.numpy(), grads["E"], atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["character_rnn", "character_rnn_torch"])
 def test_the_character_rnn_learns_and_writes(name, tmp_path, capsys):
     if name.endswith("torch"):
@@ -208,6 +209,7 @@ def write_pairs(path):
     path.write_text("\n".join(f"{w}\t{w.upper()}" for w in words), "utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tagger", "tagger_torch", "translator", "translator_torch"])
 def test_programs_learn(name, tmp_path, capsys):
     if name.endswith("torch"):

@@ -299,6 +299,20 @@ def test_forward_refuses(case):
         unroll.forward(RNN, arguments, x, state)
 
 
+def test_batch_first_cannot_be_refused_but_has_a_symptom():
+    params, x, _ = make()
+    T, B, _ = x.shape
+    order = np.arange(B)[::-1]
+    swapped = np.ascontiguousarray(x.swapaxes(0, 1))  # (B, T, D): read as B steps of T sequences
+    hs, _, _ = unroll.forward(RNN, params, swapped)
+    assert hs.shape[:2] == (B, T)
+    changed, _, _ = unroll.forward(RNN, params, np.ascontiguousarray(swapped[order]))
+    assert np.abs(changed - hs[order]).max() > 1e-3
+    right, _, _ = unroll.forward(RNN, params, x)
+    same, _, _ = unroll.forward(RNN, params, np.ascontiguousarray(x[:, order]))
+    np.testing.assert_allclose(same, right[:, order], rtol=0, atol=1e-14)
+
+
 def test_forward_refuses_a_list():
     params, x, _ = make()
     with pytest.raises(TypeError, match="x must be a NumPy array, got list"):

@@ -123,6 +123,7 @@ def run(cells, folder) -> list:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_torch")
 def test_notebook_runs_to_its_end_without_torch():
     book = nbformat.read(SHORT, as_version=4)

@@ -17,7 +17,6 @@ Shapes: T time steps, B batch, D input features, H hidden units; a letter is one
 import numpy as np
 
 from .activations import dsigmoid, dtanh, sigmoid
-from .lstm import kinds
 from .rnn import Cell
 
 # --- The GRU as on paper ------------------------------------------------------------------------
@@ -184,5 +183,3 @@ GRU_CHO = Cell(
     "gru_cho", "rzn", 1, cho_forward, cho_slopes, cho_backward,
     own=("W_hn",), finish=cho_finish, gates_of_h=2, step=gru_cho_step,
 )  # fmt: skip
-
-RZ = kinds("rz")  # an old name, for notebooks that still use it

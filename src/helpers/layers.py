@@ -119,7 +119,8 @@ def dropout_mask(shape: tuple, p: float, rng, dtype=np.float32) -> np.ndarray:
     shape (T, B, n) draws anew at every step; (1, B, n), broadcast over time, drops the same units
     at all steps of a sequence (variational dropout). For testing, leave the mask out.
     Raises: ValueError unless 0 ≤ p < 1.
-    Source: Srivastava et al. (2014); one mask for all steps: Gal & Ghahramani (2016).
+    Source: Srivastava et al. (2014), who scale the weights for testing instead; one mask for all
+    steps: Gal & Ghahramani (2016).
     """
     check_share("p", p)
     return ((rng.random(shape) >= p) / (1 - p)).astype(dtype)

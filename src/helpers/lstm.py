@@ -328,39 +328,3 @@ NO_OUTPUT_ACTIVATION = Cell(
 
 ABLATIONS = (NO_FORGET_GATE, NO_INPUT_GATE, NO_OUTPUT_GATE, NO_OUTPUT_ACTIVATION)
 VARIANTS = (LSTM, PEEPHOLE, CIFG, *ABLATIONS)
-
-
-# --- Old names, for notebooks that still use them -----------------------------------------------
-
-
-def kinds(gates: str) -> tuple:
-    """Scale and shift for `squash`, (k, 1, 1) each: ½, ½ for a gate; 1, 0 for the candidate g.
-
-    In float32, where these numbers are exact.
-    """
-    scale = np.array([1 if gate == "g" else 0.5 for gate in gates], np.float32).reshape(-1, 1, 1)
-    return scale, 1 - scale
-
-
-def squash(a, kinds, out):
-    """σ of the gates and tanh of the candidate, all with one tanh: σ(a) = ½ tanh(½ a) + ½.
-
-    a: (k, B, H), overwritten; kinds from the function of that name; out: (k, B, H). Four calls on
-    one array cost less than two or three on each of its parts, above all where arrays are small.
-    """
-    scale, shift = kinds
-    a *= scale
-    np.tanh(a, out=a)
-    a *= scale
-    np.add(a, shift, out=out)
-
-
-def mix(keep, old, new, out):
-    """keep ⊙ old + (1 − keep) ⊙ new, as new + keep ⊙ (old − new): one gate does the work of two."""
-    np.subtract(old, new, out=out)
-    out *= keep
-    out += new
-
-
-IFGO, IFG, IGO, FGO = kinds("ifgo"), kinds("ifg"), kinds("igo"), kinds("fgo")
-O = tuple(part[0] for part in kinds("o"))

@@ -215,7 +215,7 @@ def decode_step(model, params: dict, encoded: Encoded, y_prev: np.ndarray, state
     """One symbol, as on paper: look it up, one step of the cell, look at the memory, read out.
 
     y_prev: (B,) ids, the symbols before; state: the decoder's, see `start_state`. Returns the
-    scores z_t (B, V), the state after, and attention weights (B, T) or None.
+    logits z_t (B, V), the state after, and attention weights (B, T) or None.
     """
     dec = without_prefix(params, "dec_")
     x_t, alpha = dec["E"][y_prev], None
@@ -348,7 +348,7 @@ def check_decode(model, params: dict, encoded: Encoded, inputs, state) -> None:
 
 
 def decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=None):
-    """Scores of every next symbol, after the symbols `inputs` (S, B).
+    """Logits of every next symbol, after the symbols `inputs` (S, B).
 
     state: the decoder's state before them, or None to start from the context.
     Returns z (S, B, V), the state after, attention weights (S, B, T) or None, and a cache.
@@ -398,11 +398,11 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         grads["b_u"] = flat.sum(axis=0)
         djoined = du @ params["W_u"].T
         dhs, dcontexts = djoined[..., :H].copy(), djoined[..., H:]
-        score_grads, dqueries, dmemory = run_attend_backward(
+        attention_grads, dqueries, dmemory = run_attend_backward(
             model.attention, params, attention_cache, dcontexts
         )
         dhs += dqueries
-        grads |= score_grads
+        grads |= attention_grads
     cell_grads, dx, dstate = unroll.run_backward(model.cell, dec, unrolled, dhs)
     dcontext = np.zeros_like(encoded.context)
     if model.feed != "start":
@@ -422,7 +422,7 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
 
 
 def predict(model, params: dict, batch: PairBatch):
-    """Scores z (S, B, V) under teacher forcing, and attention weights (S, B, T) or None."""
+    """Logits z (S, B, V) under teacher forcing, and attention weights (S, B, T) or None."""
     encoded, _ = encode(model, params, batch.source, batch.lengths)
     z, _, weights, _ = decode(model, params, encoded, batch.inputs)
     return z, weights
@@ -442,7 +442,7 @@ def loss_and_grads(model, params: dict, batch: PairBatch):
 
 
 def decoder_step(model, params: dict, encoded: Encoded):
-    """The decoder one symbol at a time, as helpers.decoding wants it: step and first state.
+    """The decoder for writing, as helpers.decoding wants it: a function, and the first state.
 
     step(ids (N,), state) → log P (N, V), state. A state is a tuple of arrays with one row per
     hypothesis: the cell's, and the number of the source that the hypothesis translates.

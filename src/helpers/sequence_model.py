@@ -2,7 +2,7 @@
 
     h_t = cell(x_t, h_{t−1})      z_t = h_t W_hy + b_y
 
-What z means is for the loss to say: scores of classes, a number, an answer at the last step only.
+What z means is for the loss to say: logits of classes, a number, an answer at the last step only.
 Shapes: T time steps, B batch, D input features, H hidden units, V outputs. x is (T, B, D).
 """
 

@@ -29,7 +29,7 @@ def init_tagger(
 
 
 def predict(cell, params: dict, ids: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Scores z (T, B, C) of every word's classes; what stands in the padding means nothing."""
+    """Logits z (T, B, C) of every word's classes; what stands in the padding means nothing."""
     check_shape("ids", ids, ("T", "B"))
     hs, _, _ = unroll.stack_forward(cell, params, layers.embedding_forward(params, ids), lengths)
     return layers.linear_forward(params, hs)

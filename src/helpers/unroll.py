@@ -18,8 +18,9 @@ import numpy as np
 from .checks import check_finite, check_floats, check_ids, check_shape, check_sizes
 from .rnn import Cell
 
-# speed: Linux (glibc) gives a freed array back to the system, and touching a new one costs page
-# faults: a fifth of a training step. Once a large array was freed, it keeps freed memory instead.
+# speed: on Linux (glibc) a freed array goes back to the system, and to touch the next one costs
+# page faults, about a fifth of a training step. Once a large array was freed, the process keeps
+# such memory for later. This one is never touched, so it takes no memory itself.
 np.empty(2**25 - 2**13, np.uint8)
 
 
@@ -72,11 +73,10 @@ def side_by_side(blocks: np.ndarray) -> np.ndarray:
 
 def check_layer(cell: Cell, params: dict, suffix: str = "") -> None:
     """All that can be wrong with one layer's parameters, said in words."""
-    k, shapes = cell.n_gates, {}
+    k, weights = cell.n_gates, {}
     check_shape(f"params['W_hh{suffix}']", params[f"W_hh{suffix}"], ("H", "kH"))
     H = len(params[f"W_hh{suffix}"])
     shapes = {"W_hh": (H, cell.n_recurrent * H), "W_xh": ("D", k * H), "b_h": (k * H,)}
-    weights = {}
     for name, shape in (shapes | cell.own_shapes(H)).items():
         weights[name + suffix] = params[name + suffix]
         check_shape(f"params['{name}{suffix}']", weights[name + suffix], shape)
@@ -111,8 +111,8 @@ def forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     """Read a sequence: h_t = cell(x_t W_xh + b_h, h_{t−1} W_hh) for t = 1 … T.
 
     x: (T, B, D); state: the tuple left by the sequence before, each (B, H), or None for zeros.
-    Time comes first. An x of (B, T, D) has a shape that is just as good, so no check can refuse it:
-    the symptom is an output that is (B, T, H), and that changes with the order of the batch.
+    Time comes first. An x with the batch first, (B, T, D), looks as right as (T, B, D), so no check
+    can refuse it. The symptom: a sequence's outputs change when the sequences change places.
     Returns hs (T, B, H), the final state (a tuple like `state`), and a cache for `backward`.
     Raises: ValueError for wrong shapes, mixed dtypes, empty or non-finite input.
     """
@@ -126,7 +126,7 @@ def run_forward(cell: Cell, params: dict, x: np.ndarray, state=None):
     H, k = len(params["W_hh"]), cell.n_gates
     own = [params[name] for name in cell.own]  # only some cells have parameters of their own
     # No step of the input's part depends on the step before: one product serves all T.
-    # speed: gate by gate, so that what belongs to a gate lies together in memory.
+    # speed: what belongs to a gate lies together in memory, which buys a quarter of a step.
     a = np.empty((k + cell.n_kept, T, B, H), x.dtype)
     np.matmul(x.reshape(T * B, D), by_gate(params["W_xh"], H), out=a[:k].reshape(k, T * B, H))
     a[:k] += params["b_h"].reshape(k, 1, 1, H)
@@ -184,7 +184,7 @@ def run_backward(cell: Cell, params: dict, cache: Cache, dhs=None, dstate=None, 
 
     # All local derivatives in one go; the loop turns each of them into da_t, in place.
     da, factors = cell.slopes(a, states, *own)
-    # speed: a transposed copy, made once, is read at every step.
+    # speed: a transposed copy, made once, lies better in memory at every step.
     W_hh_T = np.ascontiguousarray(params["W_hh"].T).reshape(kr, H, H)
     for t in reversed(range(T)):
         if dhs is not None:

@@ -42,12 +42,16 @@ def _topology(ax, x, y, inputs, outputs, name, task, step=0.82):
         if output is not None:
             box(ax, here, y + 2.4, output, "output", 0.74, 0.46, fontsize=7.5)
             arrow(ax, (here, y + 1.42), (here, y + 2.17))
+        if item is None and t and outputs[t - 1] is not None:  # what was written is read again
+            arrow(ax, (here - step + 0.2, y + 2.17), (here - 0.2, y + 1.42), colour="orange",
+                  dashed=True)  # fmt: skip
 
 
 def topologies():
     """The five shapes that a task may have, each with one task. Returns the axes.
 
-    Look at the middle row: only the first shape has no arrow from step to step.
+    Look at the middle row: only the first shape has no arrow from step to step. Where a network
+    writes, a dashed arrow brings what it wrote to its next step.
     """
     ax = canvas(10.6, 9.0)
     none = None

@@ -233,12 +233,12 @@ def lstm_step_backward(ax=None):
     box(ax, 1.0, 1.0, r"$\mathrm{d}h_{t-1}$", "plain", width=1.0)
     box(ax, 4.6, 0.55, r"$\mathrm{d}x_t$", "input", width=0.8)
     slopes = (r"g\,i(1-i)", r"c_{t-1}f(1-f)", r"i(1-g^2)", r"\tanh c_t\,o(1-o)")
-    for x, gate, slope in zip((2.65, 3.9, 5.1, 6.5), "ifgo", slopes):
+    for x, gate, slope in zip((2.65, 3.9, 5.1, 6.72), "ifgo", slopes):
         box(ax, x, 2.82, rf"$\mathrm{{d}}a_{gate}$", "plain", width=0.74, height=0.46)
-        note(ax, x - 0.25 * (gate == "o"), 2.33, f"${slope}$", fontsize=8)
+        note(ax, x - 0.2 * (gate == "o"), 2.33, f"${slope}$", fontsize=8)
         if gate != "o":
             arrow(ax, (8.45, 4.45), (x + 0.1, 3.05))
-    arrow(ax, (8.6, 1.25), (6.87, 2.8))
+    arrow(ax, (8.6, 1.25), (7.1, 2.8))
     arrow(ax, (8.45, 4.6), (1.5, 4.6), r"$\odot\;f_t$   the highway", colour="pink",
           offset=(0, 0.26), dashed=True)  # fmt: skip
     arrow(ax, (8.9, 1.25), (8.9, 4.35))
