@@ -301,6 +301,15 @@ def test_some_page_has_mathematics(visit):
     assert any(visit(page).formulas for page in PAGES)
 
 
+def test_screen_readers_get_the_mathematics(site, browser):
+    tab = new_tab(browser)
+    tab.goto(site + "book/notation.html")
+    tab.wait_for_function(WAIT_FOR_MATH)
+    drawn = tab.locator("mjx-container").count()
+    assert tab.locator("mjx-assistive-mml math").count() == drawn > 0
+    tab.close()
+
+
 def test_address_of_the_book_leads_to_its_first_page(site, browser):
     tab = new_tab(browser)
     tab.goto(site)
