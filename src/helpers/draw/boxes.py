@@ -4,7 +4,10 @@ One code of shape and colour throughout: inputs are green, hidden states blue, o
 arrow is a use of a value, a label beside it the weight that it passes through.
 """
 
+import io
+
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from .plots import COLOURS
@@ -17,10 +20,27 @@ FILL = {
 }
 
 
+class Drawing(Figure):
+    """A figure that a notebook stores as SVG beside the usual PNG.
+
+    So it is sharp at any size, and its words stay words. The same drawing gives the same text.
+    """
+
+    def _repr_svg_(self) -> str:
+        file = io.StringIO()
+        with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "book"}):
+            self.savefig(
+                file, format="svg", bbox_inches="tight", facecolor="none",
+                metadata={"Date": None, "Creator": None},
+            )  # fmt: skip
+        return file.getvalue()
+
+
 def canvas(width: float, height: float, ax=None):
     """Axes without a frame whose unit is the distance between two boxes; (0, 0) is bottom left."""
     if ax is None:
-        _, ax = plt.subplots(figsize=(min(7.5, 0.95 * width), 0.95 * height * min(1, 7.5 / width)))
+        size = (min(7.5, 0.95 * width), 0.95 * height * min(1, 7.5 / width))
+        _, ax = plt.subplots(FigureClass=Drawing, figsize=size)
     ax.set_xlim(0, width)
     ax.set_ylim(0, height)
     ax.set_aspect("equal")
