@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import threading
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
@@ -89,23 +90,37 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def site():
-    handler = functools.partial(Quiet, directory=str(HTML))
+@contextmanager
+def serving(kind=Quiet):
+    """The address of the built pages, served on this machine while the block runs."""
+    handler = functools.partial(kind, directory=str(HTML))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def launched():
+    """A headless browser, open while the block runs."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(QUIET))
-        yield browser.new_context(color_scheme="light")
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def site():
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with launched() as browser:
+        yield browser.new_context(color_scheme="light")
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,13 @@ as hosts do, and nothing is cached. `python tests/test_page_budget.py` measures 
 """
 
 import base64
-import functools
 import gzip
 import random
-import threading
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from test_browser import HTML, PAGES, QUIET, Quiet, find_browser, pytestmark  # noqa: F401
+from test_browser import HTML, PAGES, Quiet, launched, pytestmark, serving  # noqa: F401
 
 FIRST_PAINT = 2.5  # seconds until something can be read
 TRANSFERRED = 700_000  # bytes, of everything that a reader meets who scrolls to the end
@@ -100,21 +97,14 @@ def measure(site: str, browser, page: str) -> Cost:
 
 @pytest.fixture(scope="module")
 def site():
-    handler = functools.partial(Compressing, directory=str(HTML))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with serving(Compressing) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(QUIET))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 # ---------- the budget ----------
@@ -163,16 +153,9 @@ def test_a_slow_heavy_jumping_page_is_noticed(site, browser):
     assert cost.shift > SHIFT
 
 
-if __name__ == "__main__":
-    from playwright.sync_api import sync_playwright
-
-    serving = functools.partial(Compressing, directory=str(HTML))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), serving)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=find_browser(), args=list(QUIET))
+if __name__ == "__main__":  # a table of all pages
+    with serving(Compressing) as address, launched() as chromium:
         for name in PAGES:
-            cost = measure(f"http://127.0.0.1:{server.server_port}/", chromium, name)
+            cost = measure(address, chromium, name)
             print(f"{name:40} {cost.first_paint:4.1f} s {cost.transferred / 1e3:6.0f} KB "
                   f"{cost.shift:6.3f}")  # fmt: skip
-        chromium.close()
