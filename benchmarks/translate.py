@@ -13,8 +13,6 @@ import statistics
 
 from cells import measure
 
-from helpers.text import pair_batch
-
 ARGS = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 ARGS.add_argument("--threads", type=int, default=1, help="threads for NumPy's BLAS and for torch")
 ARGS.add_argument("--runs", type=int, default=11, help="interleaved runs per regime")
@@ -28,6 +26,7 @@ def candidates(model, T, S, B, D, H):
     import numpy as np
 
     from helpers import seq2seq
+    from helpers.text import pair_batch
     from helpers.torch_seq2seq import TorchSeq2Seq
 
     rng = np.random.default_rng(0)
