@@ -304,6 +304,7 @@ FAULTS = [
     (anatomy.outputs_are_clean, output(**STREAM, text="<function f at 0x7f00aa11bb22>")),
     (anatomy.outputs_are_clean, output(output_type="stream", name="stderr", text="Warning: …")),
     (anatomy.outputs_are_clean, output(output_type="display_data", data=WIDGET)),
+    (anatomy.outputs_say_more_than_true, output(**STREAM, text="True\nFalse\n")),
     (anatomy.code_fits_the_page, replace("import torch", "x = 1  # " + 100 * "x")),
     (anatomy.code_fits_the_page, replace("import torch", "%matplotlib inline")),
     (anatomy.code_fits_the_page, replace("plt.show()", "plt.show();")),

@@ -348,6 +348,21 @@ def outputs_are_clean(notebook: Notebook) -> Complaints:
                 yield f"cell {n}: a widget was stored: run `make notebooks`"
 
 
+VERDICT = re.compile(r"(\s*\b(True|False)\b[\s,]*)+")
+
+
+def outputs_say_more_than_true(notebook: Notebook) -> Complaints:
+    """A verdict alone tells a reader nothing: print the numbers, and assert the rest."""
+    for n, cell in notebook.code:
+        outputs = [output for output in cell.outputs if "image/png" not in output.get("data", {})]
+        text = "".join(
+            output.get("text", "") + str(output.get("data", {}).get("text/plain", ""))
+            for output in outputs
+        )
+        if VERDICT.fullmatch(text):
+            yield f"cell {n}: its whole output is {text.strip()!r}: print the numbers behind it"
+
+
 TEXT_TYPES = ("text/plain", "text/html", "text/markdown", "text/latex")
 
 
@@ -503,6 +518,7 @@ RULES = (
     every_cell_was_run,
     no_cell_failed,
     outputs_are_clean,
+    outputs_say_more_than_true,
     code_fits_the_page,
     quotations_are_exact,
     private_names_stay_private,
