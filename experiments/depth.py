@@ -7,7 +7,7 @@ stops when it is right. The learning rate of the notebook, 0.005, and two smalle
 import numpy as np
 import study
 
-from helpers import layers, text, train, unroll
+from helpers import layers, text, unroll
 from helpers.data import tasks
 from helpers.losses import cross_entropy
 from helpers.rnn import RNN
@@ -34,17 +34,12 @@ def accuracy(params, d, T, seed):
     return float((z.argmax(-1) == targets)[mask].mean())
 
 
-class Solved(Exception):
-    """The validation accuracy is high enough."""
-
-
 def run(case, settings):
     n_layers, memory, H = STACKS[case["stack"]]
     d, T, rng = case["delay"], settings["T"], np.random.default_rng(case["seed"])
     params = {**unroll.init_stack(RNN, 1, H, n_layers, rng), **layers.init_linear(H, 2, rng)}
     if not memory:
         params["W_hh_l1"][:] = 0
-    done = 0
 
     def step(params, batch, state):
         x, targets, mask = batch.inputs
@@ -56,22 +51,12 @@ def run(case, settings):
             grads["W_hh_l1"][:] = 0
         return loss, grads, None
 
-    def batches():
-        nonlocal done
-        while True:
-            look = done > 0 and done % settings["every"] == 0
-            if look and accuracy(params, d, T, 98) >= settings["enough"]:
-                raise Solved
-            yield text.Batch(delayed_xor(d, T, settings["B"], rng), None)
-            done += 1
-
-    try:
-        train.train(step, params, batches(), settings["budget"], lr=case["rate"], max_norm=1.0,
-                    progress=False)  # fmt: skip
-        done = settings["budget"]
-    except Solved:
-        pass
-    return {"thousands": done / 1000, "accuracy": accuracy(params, d, T, 99)}
+    updates = study.updates_until(
+        lambda: accuracy(params, d, T, 98) >= settings["enough"],
+        step, params, lambda: text.Batch(delayed_xor(d, T, settings["B"], rng), None), settings,
+        case["rate"],
+    )  # fmt: skip
+    return {"thousands": updates / 1000, "accuracy": accuracy(params, d, T, 99)}
 
 
 STUDY = study.Study(

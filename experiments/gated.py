@@ -7,8 +7,9 @@ with the same starts for the same roles: how much a unit keeps, and how much it 
 from functools import lru_cache
 
 import numpy as np
+import study
 
-from helpers import layers, losses, sequence_model, text, train
+from helpers import layers, losses, sequence_model, text
 from helpers.activations import dsigmoid, dtanh, sigmoid
 from helpers.data import tasks
 from helpers.gru import GRU, GRU_CHO
@@ -160,28 +161,10 @@ def train_until_solved(task, model, seed, rate, settings) -> dict:
 
     def step(params, batch, state):
         at_end = sequence_model.at_end(loss, batch.targets)
-        found = sequence_model.loss_and_grads(cell, params, batch.inputs, at_end)
-        return found._replace(state=None)
+        return sequence_model.loss_and_grads(cell, params, batch.inputs, at_end)
 
-    class Solved(Exception):
-        pass
-
-    done = 0
-
-    def batches():
-        nonlocal done
-        while True:
-            look = done > 0 and done % settings["every"] == 0
-            if look and error(task, cell, params, check) <= enough:
-                raise Solved
-            yield make(task, settings["batch"], rng)
-            done += 1
-
-    try:
-        train.train(
-            step, params, batches(), settings["budget"], lr=rate, max_norm=1.0, progress=False
-        )
-        done = settings["budget"]
-    except Solved:
-        pass
-    return {"thousands": done / 1000, "error": error(task, cell, params, test)}
+    updates = study.updates_until(
+        lambda: error(task, cell, params, check) <= enough,
+        step, params, lambda: make(task, settings["batch"], rng), settings, rate,
+    )  # fmt: skip
+    return {"thousands": updates / 1000, "error": error(task, cell, params, test)}

@@ -69,7 +69,7 @@ def make_step(cell, task, way):
 
     def whole(params, batch, state):
         loss = sequence_model.at_end(loss_of(task), batch.targets)
-        return sequence_model.loss_and_grads(cell, params, batch.inputs, loss)._replace(state=None)
+        return sequence_model.loss_and_grads(cell, params, batch.inputs, loss)
 
     def cut(params, batch, state):
         hs, _, cache = unroll.forward(cell, params, batch.inputs)

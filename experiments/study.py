@@ -11,6 +11,7 @@ holds everything that tells one run from another, its seed included.
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers import train
 from helpers.trained.records import FOLDER
 
 
@@ -108,6 +110,33 @@ def run(study: Study, folder: Path = FOLDER, redo: bool = False, show: bool = Tr
         if show:
             print(f"{i + 1}/{len(cases)} {case} {seconds} s {short(result)}", flush=True)
     return runs
+
+
+class Solved(Exception):
+    """The task is solved, after so many updates: how `updates_until` leaves the training loop."""
+
+
+def updates_until(solved, step, params: dict, new_batch, settings: dict, rate: float) -> int:
+    """Train until solved() is true, and return the number of updates that it took.
+
+    solved is asked after every settings["every"] updates; where it never is true, the answer is
+    settings["budget"]. step: as `train.train` wants it; new_batch() → a batch. The gradient is
+    clipped at norm 1.
+    """
+
+    def batches():
+        for done in itertools.count():
+            if done and done % settings["every"] == 0 and solved():
+                raise Solved(done)
+            yield new_batch()
+
+    try:
+        train.train(
+            step, params, batches(), settings["budget"], lr=rate, max_norm=1.0, progress=False
+        )
+    except Solved as found:
+        return found.args[0]
+    return settings["budget"]
 
 
 def short(result: dict) -> str:

@@ -32,7 +32,7 @@ def fit(cell, pause, lr, seed, n_updates, H=4):
     def step(params, batch, state):
         return sequence_model.loss_and_grads(
             cell, params, batch.inputs, lambda z: losses.cross_entropy(z, *batch.targets)
-        )._replace(state=None)
+        )
 
     train.train(step, params, batches(pause, rng), n_updates, lr=lr, max_norm=1.0, progress=False)
     return params

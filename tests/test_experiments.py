@@ -5,10 +5,12 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import study
 from study import Study
 
+from helpers import text
 from helpers.trained import records
 
 FOLDER = Path(study.__file__).parent
@@ -96,6 +98,22 @@ def test_other_settings_are_refused(tmp_path):
 def test_a_missing_record_says_how_to_make_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="experiments/nothing.py makes it"):
         records.load("nothing", tmp_path)
+
+
+@pytest.mark.parametrize(("wanted", "took"), [(5, 6), (0, 2), (99, 9)])
+def test_training_until_solved_counts_its_updates(wanted, took):
+    """Looked at after every second update, of nine at most."""
+    params = {"w": np.zeros(1)}
+
+    def step(params, batch, state):
+        return 0.0, {"w": np.array([-1.0])}, None
+
+    updates = study.updates_until(
+        lambda: params["w"] / 1e-3 > wanted - 0.5,
+        step, params, lambda: text.Batch(None, None), {"every": 2, "budget": 9}, 1e-3,
+    )  # fmt: skip
+    assert updates == took
+    assert params["w"] == pytest.approx(took * 1e-3, rel=1e-3)
 
 
 @pytest.mark.parametrize(
