@@ -1,4 +1,4 @@
-"""What the studies of chapter 7 share: the cell between CIFG and GRU, starts, tasks, one training.
+"""What the studies of chapter 7 share: starts, tasks, one training.
 
 The cells from LSTM to GRU are compared with the same number of parameters in the whole model, and
 with the same starts for the same roles: how much a unit keeps, and how much it writes.
@@ -10,35 +10,10 @@ import numpy as np
 import study
 
 from helpers import layers, losses, sequence_model, text
-from helpers.activations import dsigmoid, dtanh, sigmoid
 from helpers.data import tasks
-from helpers.gru import GRU, GRU_CHO
+from helpers.gru import GRU, GRU_CHO, UPDATE
 from helpers.lstm import CIFG, LSTM
-from helpers.rnn import RNN, Cell
-
-# --- The cell of notebook 16's second step: an update gate and nothing else ---------------------
-
-
-def update_forward(a, ah, prev, new):
-    """h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n."""
-    ah += a
-    a[0], a[1] = sigmoid(ah[0]), np.tanh(ah[1])
-    new[0][:] = a[0] * prev[0] + (1 - a[0]) * a[1]
-
-
-def update_slopes(a, states):
-    """∂h_t/∂a_z and ∂h_t/∂a_n; beside them z, for the path around the weights."""
-    z, n = a
-    return np.stack([dsigmoid(z) * (states[0][:-1] - n), dtanh(n) * (1 - z)]), (z,)
-
-
-def update_backward(dstate, da, extra):
-    """One step back; h_{t−1} gets z ⊙ dh_t around the weights."""
-    da *= dstate[0]
-    return (extra[0] * dstate[0],)
-
-
-UPDATE = Cell("update", "zn", 1, update_forward, update_slopes, update_backward)
+from helpers.rnn import RNN
 
 # --- Starts -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import gradcheck, torch_parity, unroll
-from helpers.gru import GRU, GRU_CHO
+from helpers.gru import GRU, GRU_CHO, UPDATE
 from helpers.jacobians import products, step_jacobians
 from helpers.lstm import (
     CIFG,
@@ -389,3 +389,17 @@ def test_an_lstm_needs_two_states():
     params, x, state, _, _ = problem(LSTM)
     with pytest.raises(ValueError, match="state must be a tuple of 2 .* got tuple of 1"):
         unroll.forward(LSTM, params, x, state[:1])
+
+
+def test_update_gate_alone_is_a_gru_whose_reset_is_open():
+    assert gradcheck.largest(gradcheck.check_cell(UPDATE), 1e-7) > 0
+    params, x, state, _, _ = problem(GRU)
+    H = len(params["W_hh"])
+    opened = {**params, "b_h": params["b_h"].copy(), "b_n": np.zeros(H)}
+    opened["b_h"][:H] = 1e3  # r = 1
+    alone = {name: opened[name][..., H:] for name in ("W_xh", "W_hh", "b_h")}
+    np.testing.assert_allclose(
+        unroll.forward(UPDATE, alone, x, state)[0],
+        unroll.forward(GRU, opened, x, state)[0],
+        atol=1e-13,
+    )

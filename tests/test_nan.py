@@ -6,13 +6,13 @@ import pytest
 from helpers import gradcheck, seq2seq, unroll
 from helpers.attention import ADDITIVE, DOT, GENERAL, attend_backward, attend_forward
 from helpers.checks import NonFiniteError
-from helpers.gru import GRU, GRU_CHO
+from helpers.gru import GRU, GRU_CHO, UPDATE
 from helpers.lstm import LSTM, VARIANTS
 from helpers.rnn import RNN, RNN_RELU, leaky
 from helpers.seq2seq import Seq2Seq
 from helpers.text import pair_batch
 
-CELLS = (RNN, RNN_RELU, leaky(0.3), *VARIANTS, GRU, GRU_CHO)
+CELLS = (RNN, RNN_RELU, leaky(0.3), *VARIANTS, UPDATE, GRU, GRU_CHO)
 IN_TORCH = (RNN, RNN_RELU, LSTM, GRU)
 SCORES = (DOT, GENERAL, ADDITIVE)
 MODELS = [

@@ -80,6 +80,31 @@ def gru_bptt(params: dict, x, steps, dhs, dh_T):
     return grads, dx, dh
 
 
+# --- Between CIFG and GRU: an update gate and nothing else --------------------------------------
+
+
+def update_forward(a, ah, prev, new):
+    """h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n."""
+    ah += a
+    a[0], a[1] = sigmoid(ah[0]), np.tanh(ah[1])
+    new[0][:] = a[0] * prev[0] + (1 - a[0]) * a[1]
+
+
+def update_slopes(a, states):
+    """∂h_t/∂a_z and ∂h_t/∂a_n; beside them z, for the path around the weights."""
+    z, n = a
+    return np.stack([dsigmoid(z) * (states[0][:-1] - n), dtanh(n) * (1 - z)]), (z,)
+
+
+def update_backward(dstate, da, factors):
+    """One step back; h_{t−1} gets z ⊙ dh_t around the weights."""
+    da *= dstate[0]
+    return (factors[0] * dstate[0],)
+
+
+UPDATE = Cell("update", "zn", 1, update_forward, update_slopes, update_backward)
+
+
 # --- Fast ---------------------------------------------------------------------------------------
 
 
