@@ -220,6 +220,10 @@ def long_cell(cells):
     cells[3].source += "\nx = 1" * 25
 
 
+def wall_of_code(cells):
+    cells[3].source += "\nx = 1" * 351
+
+
 def solution_emptied(cells):
     cells.pop(14)
 
@@ -258,6 +262,7 @@ FAULTS = [
     (anatomy.time_to_read_is_true, replace("About 2 minutes", "A while")),
     (anatomy.time_to_read_is_true, replace("About 2 minutes", "About 9 minutes")),
     (anatomy.time_to_read_is_true, replace("3 seconds", "90 seconds")),
+    (anatomy.code_leaves_room_for_the_text, wall_of_code),
     (anatomy.sets_up_first, without(2)),
     (anatomy.sets_up_first, swap(2, 3)),
     (anatomy.sets_up_first, replace("make lab", "make it")),
@@ -327,6 +332,7 @@ FAULTS = [
     (anatomy.figures_speak, figure_gone),
     (anatomy.figures_speak, two_figures),
     (anatomy.figures_speak, figure_code_not_folded),
+    (anatomy.colours_have_a_scale, replace("plt.show()", "plt.imshow(W)\nplt.show()")),
     (anatomy.starts_folded_in_jupyterlab, solution_unfolded),
     (anatomy.starts_folded_in_jupyterlab, drawing_unfolded),
     (anatomy.starts_folded_in_jupyterlab, text_of_the_book_folded),
@@ -334,6 +340,15 @@ FAULTS = [
     (anatomy.words_respect_the_reader, replace("We look", "We just look")),
     (anatomy.words_respect_the_reader, replace("We look", "Of course we look")),
 ]
+
+
+def test_a_cell_may_end_one_solution_and_begin_the_next():
+    begin, end = (f":::{{solution-{word}}}" for word in ("start", "end"))
+    texts = (f"{begin} ex-01-a", f"{end}\n\n{begin} ex-01-b", f"{end}\n\nAfter them.")
+    cells = [cell for text in texts for cell in (new_markdown_cell(text), new_code_cell("x = 1"))]
+    first, second, after = (list(fold.folded(cells))[i] for i in (1, 3, 5))
+    assert first == second == {"source_hidden": True, "outputs_hidden": True}
+    assert after == {}
 
 
 @pytest.mark.parametrize(("rule", "fault"), FAULTS, ids=[r.__name__ for r, _ in FAULTS])

@@ -27,7 +27,7 @@ BANNED = re.compile(
 )
 LOCAL_PATH = re.compile(r"(?<![\w.])/(home|root|work|tmp|Users|private|opt)/|\b[A-Z]:\\")
 WORDS_PER_MINUTE, LINES_PER_MINUTE = 180, 20  # of text, and of code that is not folded
-LINE_LENGTH, CELL_LENGTH = 100, 25
+LINE_LENGTH, CELL_LENGTH, OPEN_LINES = 100, 25, 350
 
 
 class Notebook(NamedTuple):
@@ -169,17 +169,26 @@ def says_what_for_and_how_long(notebook: Notebook) -> Complaints:
         yield "cell 2: 'What you need first' links to earlier pages or says 'nothing but …'"
 
 
-def minutes_to_read(notebook: Notebook) -> int:
-    """Of the text, and of the code that stands open on the page."""
-    lines = sum(
+def open_lines(notebook: Notebook) -> int:
+    """Lines of code that stand open on the page: neither solutions nor what only draws."""
+    return sum(
         bool(line.strip())
         for _, cell in notebook.code
         if "source_hidden" not in fold.settings(cell)
         and "remove-cell" not in cell.metadata.get("tags", [])
         for line in cell.source.splitlines()
     )
+
+
+def minutes_to_read(notebook: Notebook) -> int:
+    """Of the text, and of the code that stands open on the page."""
     words = words_to_read(notebook.text)
-    return math.ceil(words / WORDS_PER_MINUTE + lines / LINES_PER_MINUTE)
+    return math.ceil(words / WORDS_PER_MINUTE + open_lines(notebook) / LINES_PER_MINUTE)
+
+
+def code_leaves_room_for_the_text(notebook: Notebook) -> Complaints:
+    if (lines := open_lines(notebook)) > OPEN_LINES:
+        yield f"{lines} lines of code stand open (at most {OPEN_LINES}): fold what only draws"
 
 
 def time_to_read_is_true(notebook: Notebook) -> Complaints:
@@ -494,6 +503,21 @@ def figures_speak(notebook: Notebook) -> Complaints:
             yield f"cell {n}: the text never refers to {{numref}}`{name}`"
 
 
+MAP = re.compile(r"\b(imshow|pcolormesh|matshow|contourf)\(")
+PICTURE = re.compile(r"""cmap=["'](gray|grey|Greys|gray_r|grey_r|binary)["']""", re.IGNORECASE)
+
+
+def colours_have_a_scale(notebook: Notebook) -> Complaints:
+    """A map of colours says which number a colour is: by a bar, or by numbers in its fields.
+
+    A picture in grey is no map: a handwritten digit has no unit.
+    """
+    for n, cell in notebook.code:
+        says = re.search(r"colorbar|\.text\(|annotate", cell.source)
+        if MAP.search(cell.source) and not (says or PICTURE.search(cell.source)):
+            yield f"cell {n}: which number is which colour? Draw a colour bar"
+
+
 def starts_folded_in_jupyterlab(notebook: Notebook) -> Complaints:
     cells = [cell for _, cell in notebook.cells]
     for (n, cell), wanted in zip(notebook.cells, fold.folded(cells)):
@@ -518,6 +542,7 @@ RULES = (
     opens_with_its_question,
     says_what_for_and_how_long,
     time_to_read_is_true,
+    code_leaves_room_for_the_text,
     sets_up_first,
     code_begins_with_imports,
     sections_are_in_order,
@@ -536,6 +561,7 @@ RULES = (
     private_names_stay_private,
     errors_are_judged_by_one_function,
     figures_speak,
+    colours_have_a_scale,
     starts_folded_in_jupyterlab,
     words_respect_the_reader,
 )

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-START = re.compile(r"^:{3,}\{solution-start\}", re.MULTILINE)
-END = re.compile(r"^:{3,}\{solution-end\}", re.MULTILINE)
+BORDER = re.compile(r"^:{3,}\{solution-(start|end)\}", re.MULTILINE)
 SETTINGS = ("source_hidden", "outputs_hidden")
 
 
@@ -25,10 +24,8 @@ def folded(cells: list) -> Iterator[dict[str, bool]]:
     in_solution = False
     for cell in cells:
         if cell.cell_type == "markdown":
-            if START.search(cell.source):
-                in_solution = True
-            if END.search(cell.source):
-                in_solution = False
+            if borders := BORDER.findall(cell.source):
+                in_solution = borders[-1] == "start"  # a cell may end one and begin the next
             yield {}
         elif in_solution:
             yield dict.fromkeys(SETTINGS, True)
