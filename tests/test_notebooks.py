@@ -60,6 +60,30 @@ def test_labels_are_unique_in_the_book():
     assert sorted(labels) == sorted(set(labels))
 
 
+LEADS = re.compile(
+    r"([\w’-]+) (?:of|from|in) \[[^\]]*\]\((?:\.\./)?(?:notebooks/)?(\d\d_\w+)\.ipynb\)"
+)
+ANY_PAGE = set(
+    "chapter convention kind measure notebook page question rest section sense subject".split()
+)
+
+
+def test_a_link_leads_to_a_notebook_that_holds_the_word():
+    """“Adam from [](07_training.ipynb)”: the word before the link stands in that notebook."""
+    texts = {
+        path.stem: "\n".join(cell.source for _, cell in anatomy.read(path).cells).lower()
+        for path in NOTEBOOKS
+    }
+    pages = texts | {p.stem: p.read_text("utf-8") for p in (ROOT / "book").glob("*.md")}
+    lost = [
+        f"{page}: {word} … {target}"
+        for page, text in pages.items()
+        for word, target in LEADS.findall(text)
+        if (stem := word.lower().rstrip("s")) not in ANY_PAGE and stem not in texts.get(target, "")
+    ]
+    assert not lost, "\n".join(lost)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "book").glob("*.md")), ids=lambda p: p.stem)
 def test_page_respects_the_reader(path):
     complaints = list(anatomy.banned_words(path.read_text("utf-8")))
