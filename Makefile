@@ -14,7 +14,7 @@ BOOK_SOURCES := _config.yml _toc.yml $(shell find book notebooks -type f ! -name
 SINGLE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test quick lab serve bench notebooks requirements clean
+.PHONY: help install book test quick lab serve student bench notebooks requirements clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
 
 serve: _build/.book  ## show the built pages at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+student: $(VENV)/.installed  ## a copy without solutions, for a course: _build/student
+	$(BIN)/python tools/student.py _build/student
 
 bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (minutes)
 	$(BIN)/python benchmarks/cells.py
