@@ -3,10 +3,16 @@
     helpers/          the networks
       activations     Pointwise nonlinearities, and their derivatives taken from *outputs*
       attention       Attention: weights over a memory, and the weighted mean they take of it
+      bpe             Byte-pair encoding: pieces of words, learned from a text by counting
       captioner       A network that says what it sees: an eye of one layer, and a decoder
       checks          Checks at the public boundary: an error names the argument and what it got
+      classifier      One label for a whole sequence: embedding, a recurrent layer, and a read-out of all its states
+      conv            Convolution in space and in time: the same small weights at every place, at every step
+      ctc             Connectionist temporal classification: from frames to labels, without an alignment
       decoding        From a decoder to an answer: greedy, sampling, beam search
+      executor        One recurrent network that reads a text to its end, and then writes the answer
       gradcheck       The first check of a gradient: finite differences
+      graphones       Joint n-grams: letters and phones counted together, and a beam through the counts
       gru             The gated recurrent unit: one state, two gates
       init            Where a recurrent matrix starts: orthogonal, identity, a spectral radius
       jacobians       How a change of the state travels through time: Jacobians, their products
@@ -23,18 +29,30 @@
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
       tagger          A label for every word: embedding, a stack of layers, read-out
       text            Text as numbers: vocabulary, padding, batches of a text or of pairs
+      torch_classifierThe model of `classifier` in PyTorch: the same parameters, the same numbers
       torch_parity    The second check of a gradient: PyTorch, from the same weights
       torch_seq2seq   The model of `seq2seq` in PyTorch: the same parameters, the same numbers
       train           One training loop for every model of the book
       unroll          Any cell over time and back; sequences of unequal length; stacks of layers
+      watcher         Labels for every frame: an eye of two convolutions, a memory, and a read-out
     helpers/data/     What the networks are fed, and how answers are scored
       captions        Scenes of real handwritten digits, and the captions that describe them
       corpora         Texts, from installed packages or from your own file; nothing is downloaded
       dates           Dates as people write them in many languages, and as ISO 8601 has them
+      digit_lines     Lines of real handwritten digits, without marks between them: what is written, and nothing else
+      docstrings      Docstrings of installed packages: a body of text, and the one line that its author put above it
+      frames          Films of real handwritten digits that move, and vanish behind a screen: a label for each frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
+      interface       Real sentences: what a program says to its users, in English, French and Chinese
+      programs        Short programs in a small part of Python, and what they print
+      reviews         Chinese reviews of books, hotels and computers, good or bad: read, cleaned, split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores
+      source_code     Program text and scientific prose, from the source files of installed packages
+      stories         Stories of people, places and things, a fact a line, and questions about them: made data
       tasks           Synthetic tasks whose answer, and best score without memory, are known
       translation     French sentences and their English translations, from a grammar
+      tunes           Folk tunes in ABC notation: read, brought into one form, parsed, and measured
+      vowels          Japanese vowels: nine men say /ae/, and the question is who speaks. Real recordings
     helpers/draw/     How things are drawn
       boxes           Four primitives for diagrams: a canvas, a box, an arrow, a note
       chapter1        Diagrams of chapter 1: shapes of tasks, windows against states
@@ -46,10 +64,13 @@
       chapter8        Diagrams of chapter 8: stacks, both directions, tags
       chapter9        Diagrams of chapter 9: encoder and decoder, attention, search
       plots           Curves, dots and maps in one style
+      sound           Notes one can hear and see: plucked strings in NumPy, sound for a page, a piano roll
     helpers/trained/  Networks that were trained for long, and how to ask them
+      program_runner  The trained network that runs programs, and the three that add: their weights, how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it
       records         Records of long experiments: what was run, on what, and every result
       store           Weights on disk: plain arrays in an .npz file, without pickle
+      writer          The writers of chapter 10: LSTMs that learned characters of code, scientific prose and tunes
 
 `data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no
 network knows of them, and only `trained` knows both sides. NumPy runs everything; torch is imported
