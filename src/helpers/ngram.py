@@ -130,7 +130,7 @@ def counts_by_order(counts, codes):
         yield look_up(table, codes & _mask(counts.bits, k + 1), counts.bits)
 
 
-# --- Four estimates: (counts, codes (N,)) → probabilities (K+1, N) --------------------------------
+# --- Five estimates: (counts, codes (N,)) → probabilities (K+1, N) --------------------------------
 
 
 def maximum_likelihood(counts: Counts, codes: np.ndarray) -> np.ndarray:
@@ -190,6 +190,110 @@ def _discounted(table, codes, bits, lower):
     c_hw, c_h, n_h = look_up(table, codes, bits)
     p = (np.maximum(c_hw - d, 0) + d * n_h * lower) / np.maximum(c_h, 1)
     return np.where(c_h > 0, p, lower)
+
+
+class _Level(NamedTuple):
+    """What one order knows of each place of a text: c(h, w), c(h), and N_1(h), N_2(h), N_3+(h)."""
+
+    c_hw: np.ndarray
+    c_h: np.ndarray
+    kinds: np.ndarray
+
+
+def _level(table, codes, bits):
+    """Look up, for pair codes, what the discounts need: kinds (3, N) are followers by count."""
+    c_hw, c_h, _ = look_up(table, codes, bits)
+    first = np.append(0, np.cumsum(table.kinds)[:-1])
+    seen = np.minimum(table.pair_counts, 3)
+    kinds = np.array([np.add.reduceat((seen == r).astype(np.int64), first) for r in (1, 2, 3)])
+    at, known = _find(table.contexts, codes >> bits)
+    return _Level(c_hw, c_h, np.where(known, kinds[:, at], 0))
+
+
+def _mix(level, d, lower):
+    """(max(c − d_c, 0) + Σ_r d_r N_r(h) · lower) / c(h); an unseen h falls back to `lower`."""
+    taken = np.append(0.0, d)[np.minimum(level.c_hw, 3)]
+    p = np.maximum(level.c_hw - taken, 0) + (d @ level.kinds) * lower
+    return np.where(level.c_h > 0, p / np.maximum(level.c_h, 1), lower)
+
+
+def three_discounts(table: Table) -> np.ndarray:
+    """d_1, d_2, d_3+ of one table, from how many pairs were seen once, twice, … four times: (3,).
+
+        Y = n_1 / (n_1 + 2 n_2)      d_r = r − (r + 1) Y n_{r+1} / n_r
+
+    Each lies in 0 … r; where one of the four numbers is 0, all three are ½.
+    Source: Chen & Goodman (1999).
+    """
+    n = [int((table.pair_counts == r).sum()) for r in (1, 2, 3, 4)]
+    if min(n) == 0:
+        return np.full(3, 0.5)
+    Y = n[0] / (n[0] + 2 * n[1])
+    return np.array([np.clip(r - (r + 1) * Y * n[r] / n[r - 1], 0, r) for r in (1, 2, 3)])
+
+
+def modified_kneser_ney(counts: Counts, codes: np.ndarray, discounts=None) -> np.ndarray:
+    """Kneser–Ney with three discounts per order: for pairs seen once, twice, and more often.
+
+        p_k(w | h) = max(c(h, w) − d_c, 0) / c(h) + (Σ_r d_r N_r(h) / c(h)) · p′_{k−1}(w | h′)
+
+    N_r(h): how many symbols were seen r times after h, r = 1, 2, 3 or more. discounts: (K+1, 3), a
+    row per order, as `tune_discounts` finds them; None: `three_discounts` of each table.
+    Source: Chen & Goodman (1999).
+    """
+    p, rows, bits = np.full(len(codes), 1 / counts.V), [], counts.bits
+    if discounts is not None:
+        check_shape("discounts", discounts, (counts.order + 1, 3))
+    for k, table in enumerate(counts.tables):
+        wanted = codes & _mask(bits, k + 1)
+        d = three_discounts(table) if discounts is None else discounts[k]
+        rows.append(_mix(_level(table, wanted, bits), d, p))
+        if k < counts.order:
+            lower = counts.continuations[k]
+            d = three_discounts(lower) if discounts is None else discounts[k]
+            p = _mix(_level(lower, wanted, bits), d, p)
+    return np.array(rows)
+
+
+def tune_discounts(counts: Counts, ids: np.ndarray, rounds: int = 4) -> np.ndarray:
+    """The discounts of the highest order, tuned on a text that was not counted: (K+1, 3).
+
+    Starts with `three_discounts`, then changes one discount at a time, up or down by a step that is
+    halved after every round, wherever the text gets fewer bits. Row k < K is for continuations,
+    row K for counts. Use: `partial(modified_kneser_ney, discounts=tuned)`.
+    Raises: as `probabilities` does; ValueError if rounds is not a positive integer.
+    """
+    check_sizes(rounds=rounds)
+    check_ids("ids", ids, counts.V)
+    K, bits = counts.order, counts.bits
+    codes = _codes(ids, bits, K)[1:]
+    tables = [*counts.continuations, counts.tables[K]]
+    levels = [_level(table, codes & _mask(bits, k + 1), bits) for k, table in enumerate(tables)]
+    d = np.array([three_discounts(table) for table in tables])
+
+    def loss(k, lower):
+        """Bits of the highest order, from the probabilities below order k."""
+        for j in range(k, K + 1):
+            lower = _mix(levels[j], d[j], lower)
+        with np.errstate(divide="ignore"):
+            return -np.log2(lower).mean()
+
+    best, step = loss(0, np.full(len(codes), 1 / counts.V)), 0.2
+    for _ in range(rounds):
+        lower = np.full(len(codes), 1 / counts.V)
+        for k in range(K + 1):
+            for r, sign in ((r, sign) for r in range(3) for sign in (1, -1)):
+                while True:
+                    old = d[k, r]
+                    d[k, r] = np.clip(old + sign * step, 0, r + 1)
+                    now = loss(k, lower)
+                    if not now < best - 1e-9:
+                        d[k, r] = old
+                        break
+                    best = now
+            lower = _mix(levels[k], d[k], lower)
+        step /= 2
+    return d
 
 
 # --- Using a model ------------------------------------------------------------------------------

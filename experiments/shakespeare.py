@@ -1,0 +1,430 @@
+"""Language models on all of Shakespeare, and the counts, tuned as far as it goes.
+
+What is asked: bits per character of RNN, GRU and LSTM at equal parameters of the whole model, 0.4
+and 2 million, against the characters they have read; the counts beside them; and what each step
+buys: size, layers, dropout, tied matrices, the mean of the weights, learning while reading, and a
+mixture with the counts. Chosen on Romeo and Juliet (validation), reported for Timon of Athens too.
+
+    python experiments/shakespeare.py                      # the counts: minutes, no GPU
+    python experiments/shakespeare.py long --seconds 400   # one group of networks, see `GROUPS`
+    python experiments/shakespeare.py record OUT …         # put what the groups found in the record
+
+The networks want a GPU (a group takes two to seven minutes on one; on two processor cores some
+hours, with --seconds 20000), and the package torch. The models of a group are trained side by side,
+an update each in turn. Learning rates: the same candidates for every cell, a short pilot each, with
+the shape of the first case of that cell; the rate with the fewest bits on part of the validation
+text is taken. Interrupted, a group goes on from --work.
+"""
+
+import argparse
+import json
+import math
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import study
+
+from helpers import ngram, text
+from helpers.data import corpora
+from helpers.trained.store import write_npz
+
+RATES = (7e-4, 1.5e-3, 3e-3, 6e-3)
+CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200)
+PLACES = 3000
+SIZES = {  # (parameters, layers) → H; with D = 64 and the 80 characters of the training plays
+    (400_000, 1): {"rnn": 560, "gru": 320, "lstm": 275},
+    (2_000_000, 1): {"rnn": 1342, "gru": 771, "lstm": 665},
+    (2_000_000, 2): {"rnn": 791, "gru": 455, "lstm": 394},
+}
+DROPOUT = {"drop_in": 0.1, "drop": 0.25, "drop_out": 0.25}
+LIGHT = {"drop_in": 0.05, "drop": 0.1, "drop_out": 0.1}
+ALL = 4_707_444
+
+
+def network(group, name, cell, seed=0, size=2_000_000, layers=2, B=64, **other):
+    """One case: a network of a group, by name and seed."""
+    shape = {"cell": cell, "D": 64, "H": SIZES[size, layers][cell], "layers": layers, "B": B}
+    shape["average"] = 0.98
+    return {"group": group, "name": name, **shape, "seed": seed, **other}
+
+
+GROUPS = {
+    "long": [
+        network("long", "LSTM, long", "lstm", seed, B=128, **DROPOUT) for seed in (0, 1)
+    ],
+    "large": [
+        *(network("large", cell.upper(), cell, seed, **DROPOUT)
+          for cell in ("lstm", "gru", "rnn") for seed in (0, 1)),
+        network("large", "LSTM without dropout", "lstm"),
+        network("large", "LSTM of one layer", "lstm", layers=1, **DROPOUT),
+        network("large", "LSTM, tied", "lstm", tied=True, **DROPOUT) | {"D": 351, "H": 351},
+    ],
+    "small": [
+        *(network("small", cell.upper(), cell, seed, 400_000, 1, **LIGHT)
+          for cell in ("lstm", "gru", "rnn") for seed in (0, 1, 2)),
+        *(network("small", f"LSTM, {n:,} characters", "lstm", 0, 400_000, 1, characters=n,
+                  **(DROPOUT if n < 1_000_000 else LIGHT))
+          for n in (100_000, 300_000, 1_000_000)),
+    ],
+}  # fmt: skip
+PILOT = {"long": 0.10, "large": 0.15, "small": 0.15}  # share of the time
+AT_THE_END = {"long": 0.16, "large": 0.10, "small": 0.10}  # to score
+KEEP = {  # whose weights come back
+    "long": None,  # the best on validation text
+    "small": [("LSTM", 0), ("GRU", 0), ("RNN", 0)],
+}
+NOT_MODEL = ("group", "name", "characters")
+COUNTED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, ALL)
+
+
+def model_settings(case: dict) -> dict:
+    """The part of a case that `torch_lm` knows."""
+    return {name: value for name, value in case.items() if name not in NOT_MODEL}
+
+
+def label(case: dict) -> str:
+    """A name for files."""
+    return f"{case['group']} {case['name']} {case['seed']}".replace(",", "").replace(" ", "_")
+
+
+def encoded():
+    """The three texts as ids, and the vocabulary of the training plays."""
+    plays = corpora.shakespeare()
+    vocab = text.Vocabulary.of(plays.train)
+    return vocab, *(vocab.encode(part) for part in plays)
+
+
+# --- Counts -------------------------------------------------------------------------------------
+
+
+def count_case(characters: int, settings: dict) -> dict:
+    """Kneser–Ney on so many training characters: plain, with three discounts, and tuned."""
+    vocab, train, valid, test = encoded()
+    found = {}
+    counts = ngram.count(train[:characters], len(vocab), settings["order"])
+    for name, estimate in (("plain", ngram.kneser_ney), ("modified", ngram.modified_kneser_ney)):
+        bits = ngram.bits_per_symbol(counts, valid, estimate)
+        order = int(bits.argmin())
+        on_test = ngram.bits_per_symbol(ngram.up_to(counts, order), test, estimate)[order]
+        found |= {f"{name}_order": order, f"{name}_valid": round(float(bits[order]), 4),
+                  f"{name}_test": round(float(on_test), 4)}  # fmt: skip
+    discounts = ngram.tune_discounts(counts, valid[: settings["tune_on"]])
+    tuned = partial(ngram.modified_kneser_ney, discounts=discounts)
+    for part, ids in (("valid", valid), ("test", test)):
+        found[part] = round(float(ngram.bits_per_symbol(counts, ids, tuned)[-1]), 4)
+    found["discounts"] = np.round(discounts, 3).tolist()
+    found["pairs"] = [len(table.pairs) for table in counts.tables]
+    return found
+
+
+# --- Networks -----------------------------------------------------------------------------------
+
+
+def by_context(model, ids, places, contexts=CONTEXTS) -> list:
+    """Bits at `places` when only the k characters before them are read, for each k."""
+    import torch
+
+    found, was_training = [], model.training
+    model.eval()
+    with torch.no_grad():
+        for k in contexts:
+            window = torch.as_tensor(ids[places - k + np.arange(k)[:, None]], device=model.device)
+            right = torch.as_tensor(ids[places], device=model.device)
+            logits, _ = model(window, model.zero_states(len(places)))
+            loss = torch.nn.functional.cross_entropy(logits[-1], right)
+            found.append(round(float(loss) / math.log(2), 4))
+    model.train(was_training)
+    return found
+
+
+def learn_while_reading(model, ids, rate, T=50, max_norm=1.0):
+    """Dynamic evaluation: score T characters, then take a step of gradient descent on them.
+
+    Returns log₂ p of every character but the first, each scored before it was learned from. The
+    model is changed. Source: Krause et al. (2018), their plain form.
+    """
+    import torch
+
+    settings = model.settings
+    model.settings = {**settings, "drop_in": 0.0, "drop": 0.0, "drop_out": 0.0}
+    model.train()  # cuDNN has no gradients otherwise
+    weights = [p for p in model.parameters() if p.requires_grad]
+    data = torch.as_tensor(ids, device=model.device)
+    states, found = model.zero_states(1), []
+    for t in range(0, len(ids) - 1, T):
+        n = min(T, len(ids) - 1 - t)
+        logits, states = model(data[t : t + n, None], states)
+        loss = torch.nn.functional.cross_entropy(
+            logits[:, 0], data[t + 1 : t + n + 1], reduction="none"
+        )
+        found.append(-loss.detach() / math.log(2))
+        gradients = torch.autograd.grad(loss.mean(), weights)
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        scale = rate * torch.clamp(max_norm / norm, max=1.0)
+        with torch.no_grad():
+            torch._foreach_sub_(weights, torch._foreach_mul(gradients, scale))
+        states = [
+            tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+            for state in states
+        ]
+    model.settings = settings
+    return torch.cat(found).cpu().numpy().astype(np.float64)
+
+
+def pilot(cases, args, device, ids, valid, V, seconds):
+    """The rate of each cell: the fewest bits on part of the validation text after a short run."""
+    import torch_lm
+
+    path = args.work / f"{cases[0]['group']}.pilot.json"
+    if path.exists():
+        return json.loads(path.read_text("utf-8"))
+    many = {}
+    for cell in dict.fromkeys(case["cell"] for case in cases):
+        first = next(case for case in cases if case["cell"] == cell)
+        for rate in RATES:
+            many[f"{cell} {rate}"] = {**model_settings(first), "lr": rate}
+    runs = torch_lm.make_runs(args, device, many, ids, V)
+    torch_lm.train(runs, torch_lm.Clock(max(seconds, 1.0)))
+    found = {"updates": runs[0].updates, "trials": [], "rates": {}}
+    for run in runs:
+        with run.averaged():
+            mean = torch_lm.bits(run.model, valid[:60_000], 64)
+        bits = min(mean, torch_lm.bits(run.model, valid[:60_000], 64))
+        cell, rate = run.name.split()
+        found["trials"].append([cell, float(rate), round(bits, 4)])
+    for cell in dict.fromkeys(cell for cell, *_ in found["trials"]):
+        trials = [(bits, rate) for c, rate, bits in found["trials"] if c == cell]
+        found["rates"][cell] = min(trials)[1]
+    path.write_text(json.dumps(found), "utf-8")
+    print(found, flush=True)
+    return found
+
+
+def train_group(cases, args) -> list:
+    """Train the cases side by side for --seconds, score them, write OUT/GROUP.json and weights."""
+    import torch
+    import torch_lm
+
+    group, device = cases[0]["group"], torch_lm.prepare(args)
+    vocab, train, valid, test = encoded()
+    V, reserve = len(vocab), AT_THE_END[group] * args.seconds
+    found = pilot(cases, args, device, train, valid, V, PILOT[group] * args.seconds)
+    many = {
+        label(case): {**model_settings(case), "lr": found["rates"][case["cell"]]} for case in cases
+    }
+    runs = [
+        torch_lm.make_runs(
+            args, device, {name: many[name]}, train[: case.get("characters")], V
+        )[0]
+        for name, case in zip(many, cases)
+    ]  # fmt: skip
+    work, before = args.work / f"{group}.work.pt", 0.0
+    if work.exists():
+        saved = torch.load(work, map_location=device, weights_only=False)
+        for run, state in zip(runs, saved["runs"]):
+            run.resume(state)
+        before = saved["elapsed"]
+    left = max(torch_lm.seconds_left(args, reserve), 1.0)
+    clock = torch_lm.Clock(left + before, before=before)
+
+    def save():
+        partial = work.with_suffix(".partial")
+        torch.save({"runs": [run.state() for run in runs], "elapsed": clock.elapsed}, partial)
+        partial.replace(work)
+
+    def look(run):
+        with run.averaged():
+            mean = torch_lm.bits(run.model, valid, 64)
+        return {
+            "valid": round(mean, 4),
+            "valid_last": round(torch_lm.bits(run.model, valid, 64), 4),
+        }
+
+    torch_lm.train(runs, clock, torch_lm.LOOKS, look, save=save)
+    save()
+    results = []
+    for run, case in zip(runs, cases):
+        results.append({"case": case, "result": score(run, found, valid, test, device),
+                        "seconds": round(clock.elapsed, 1)})  # fmt: skip
+        (args.out / f"{group}.json").write_text(
+            json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
+                        "runs": results}), "utf-8")  # fmt: skip
+        print(case["name"], case["seed"], results[-1]["result"]["valid"], flush=True)
+    keep_weights(runs, cases, results, vocab, args, KEEP.get(group, ()))
+    if group == "long":
+        best = min(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
+        probabilities = {}
+        for i, run in enumerate(runs):
+            with run.averaged(results[i]["result"]["mean_of_weights"]) as model:
+                for part, ids in (("valid", valid), ("test", test)):
+                    p = torch_lm.log2_probabilities(model, ids, 16)
+                    probabilities[f"{part}_{i}"] = p.astype(np.float16)
+        write_npz(args.out / "long_probabilities.npz", probabilities)
+        dynamic(runs[best], results[best], valid, test, args)
+        (args.out / f"{group}.json").write_text(
+            json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
+                        "runs": results}), "utf-8")  # fmt: skip
+    return results
+
+
+def score(run, found, valid, test, device) -> dict:
+    """What is reported of one network."""
+    import torch_lm
+
+    last = run.history[-1]
+    use_mean = last["valid"] <= last["valid_last"]
+    places = np.random.default_rng(0).integers(max(CONTEXTS), len(valid), PLACES)
+    columns = 32 if device == "cuda" else 64
+    with run.averaged(use_mean) as model:
+        result = {
+            "valid": round(torch_lm.bits(model, valid, columns), 4),
+            "test": round(torch_lm.bits(model, test, columns), 4),
+            "contexts": by_context(model, valid, places),
+        }
+    s = run.settings
+    return result | {
+        "rate": s["lr"], "mean_of_weights": bool(use_mean),
+        "parameters": torch_lm.n_parameters(
+            s["cell"], run.model.embed.num_embeddings, s["D"], s["H"], s["layers"], s["tied"]
+        ),
+        "updates": run.updates, "characters": run.characters, "graph": run.graph is not None,
+        "pilot_updates": found["updates"],
+        "trials": [trial[1:] for trial in found["trials"] if trial[0] == s["cell"]],
+        "curve": [
+            [h["characters"], h["train"], h["valid"], h["valid_last"], h["seconds"]]
+            for h in run.history
+        ],
+    }  # fmt: skip
+
+
+def keep_weights(runs, cases, results, vocab, args, wanted):
+    """Weights of the wanted networks in half precision; None: of the best on validation text."""
+    import torch_lm
+
+    if wanted is None:
+        best = min(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
+        wanted = [(cases[best]["name"], cases[best]["seed"])]
+    for run, case, result in zip(runs, cases, results):
+        if (case["name"], case["seed"]) in wanted:
+            with run.averaged(result["result"]["mean_of_weights"]) as model:
+                params = model.params()
+            about = {"case": case, "valid": result["result"]["valid"]}
+            trained = torch_lm.Trained(params, vocab, run.history, run.settings, about)
+            torch_lm.write(args.out / f"{label(case)}.npz", trained)
+
+
+def dynamic(run, result, valid, test, args):
+    """Learning while reading: the rate on the first part of the validation text, then all."""
+    import torch_lm
+
+    found = result["result"]
+    with run.averaged(found["mean_of_weights"]) as model:
+        start = {name: value.clone() for name, value in model.state_dict().items()}
+        speed = 0.0  # seconds a character
+
+        def learned(ids, rate):
+            nonlocal speed
+            if speed * len(ids) > torch_lm.seconds_left(args, 3):
+                return None
+            begin = time.perf_counter()
+            model.load_state_dict(start)
+            bits = float(-learn_while_reading(model, ids, rate).mean())
+            speed = (time.perf_counter() - begin) / len(ids)
+            return round(bits, 4)
+
+        part = valid[:20_000]
+        trials = [[0.0, round(torch_lm.bits(model, part, 1), 4)]]
+        trials += [[rate, learned(part, rate)] for rate in (0.05, 0.15, 0.5)]
+        trials = [trial for trial in trials if trial[1] is not None]
+        best = min(trials, key=lambda trial: trial[1])[0]
+        found["dynamic"] = {"trials": trials, "rate": best}
+        for name, ids in (("test", test), ("valid", valid)):
+            bits = learned(ids, best)
+            if bits is not None:
+                found["dynamic"][name] = bits
+        model.load_state_dict(start)
+
+
+# --- The record ---------------------------------------------------------------------------------
+
+
+def run(case, settings):
+    """One case: counts here and now; a network alone, for as long as the settings say."""
+    if case["group"] == "counts":
+        return count_case(case["characters"], settings)
+    raise RuntimeError(
+        f"networks are trained by the group: python experiments/shakespeare.py {case['group']}, "
+        "then python experiments/shakespeare.py record OUT"
+    )
+
+
+CASES = [{"group": "counts", "characters": n} for n in COUNTED] + [
+    case for cases in GROUPS.values() for case in cases
+]
+
+STUDY = study.Study(
+    name="shakespeare",
+    question="Do networks that were trained for long beat the best counts on Shakespeare?",
+    settings={
+        "order": 8, "tune_on": 40_000,
+        "rates": RATES, "contexts": CONTEXTS, "places": PLACES, "T": 100,
+        "schedule": "half a cosine to zero over the time of the run",
+        "chosen_on": "Romeo and Juliet (validation)",
+    },
+    cases=CASES,
+    run=run,
+    tolerance=0.02,
+)  # fmt: skip
+
+
+def put_into_record(folders):
+    """Merge what groups have found into the record, network by network."""
+    path = study.FOLDER / f"{STUDY.name}.json"
+    runs = study.read(path, STUDY)
+    cases = study.as_json(STUDY.cases)
+    for file in (file for folder in folders for file in sorted(Path(folder).glob("*.json"))):
+        for new in json.loads(file.read_text("utf-8")).get("runs", []):
+            if new["case"] not in cases:
+                raise ValueError(f"{file.name} holds a case that the study lacks: {new['case']}")
+            runs = [old for old in runs if old["case"] != new["case"]] + [new]
+    study.write(path, STUDY, runs)
+    print(f"{len(runs)} of {len(cases)} cases are in the record")
+
+
+def count_all(redo):
+    """The counts that are not in the record yet, or all of them."""
+    path = study.FOLDER / f"{STUDY.name}.json"
+    runs = study.read(path, STUDY)
+    for case in (case for case in CASES if case["group"] == "counts"):
+        if redo or not any(old["case"] == case for old in runs):
+            begin = time.perf_counter()
+            result = study.as_json(run(case, STUDY.settings))
+            seconds = round(time.perf_counter() - begin, 1)
+            runs = [old for old in runs if old["case"] != case]
+            runs.append({"case": case, "result": result, "seconds": seconds})
+            study.write(path, STUDY, runs)
+            print(case, f"{seconds} s", study.short(result), flush=True)
+
+
+def main():
+    """The command line; see the module."""
+    parser = argparse.ArgumentParser(description=STUDY.question)
+    parser.add_argument("what", nargs="?", default="counts", choices=("counts", "record", *GROUPS))
+    parser.add_argument("folders", nargs="*", type=Path, help="for `record`: what groups wrote")
+    parser.add_argument("--redo", action="store_true", help="count all again")
+    parser.add_argument("--only", type=int, help="the first so many cases of the group (to try it)")
+    import torch_lm
+
+    args = torch_lm.add_options(parser).parse_args()
+    if args.what == "record":
+        put_into_record(args.folders)
+    elif args.what == "counts":
+        count_all(args.redo)
+    else:
+        train_group(GROUPS[args.what][: args.only], args)
+
+
+if __name__ == "__main__":
+    main()

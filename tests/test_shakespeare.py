@@ -1,0 +1,127 @@
+"""The counts tuned as far as they go, and what belongs to the models that were trained for long."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import shakespeare
+import torch_lm
+
+from helpers import ngram, text
+from helpers.data import corpora
+
+RNG = np.random.default_rng
+
+
+@pytest.fixture(scope="module")
+def counts():
+    ids = text.Vocabulary.of(TEXT).encode(TEXT)
+    return ngram.count(ids, int(ids.max()) + 1, 4)
+
+
+TEXT = corpora.shakespeare().valid[:8000]
+HELD = corpora.shakespeare().valid[8000:10_000]
+
+
+def held(counts):
+    vocab = text.Vocabulary.of(TEXT)
+    return vocab.encode([c for c in HELD if c in vocab.index])
+
+
+# --- Counts -------------------------------------------------------------------------------------
+
+
+def test_modified_kneser_ney_is_a_distribution_for_every_context(counts):
+    tuned = ngram.tune_discounts(counts, held(counts), rounds=2)
+    for discounts in (None, tuned):
+        estimate = partial(ngram.modified_kneser_ney, discounts=discounts)
+        for context in (held(counts)[:50], np.array([3, 3, 3, 3]), held(counts)[:0]):
+            p = ngram.distribution(counts, context, estimate)
+            assert (p > 0).all()
+            np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_with_three_equal_discounts_it_is_kneser_ney(counts):
+    tables = [*counts.continuations, counts.tables[-1]]
+    once, twice = ([int((t.pair_counts == r).sum()) for t in tables] for r in (1, 2))
+    d = [n / (n + 2 * m) if n else 0.5 for n, m in zip(once, twice)]
+    equal = partial(ngram.modified_kneser_ney, discounts=np.repeat(np.array(d)[:, None], 3, axis=1))
+    np.testing.assert_allclose(
+        ngram.probabilities(counts, held(counts), equal)[-1],
+        ngram.probabilities(counts, held(counts), ngram.kneser_ney)[-1],
+    )
+
+
+def test_one_context_by_hand():
+    # a b a b a c: after "a" came b twice and c once; before b stood a, before c stood a.
+    ids = np.array([0, 1, 0, 1, 0, 2])
+    counts, d = ngram.count(ids, 3, 1), np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+    p = ngram.distribution(counts, np.array([0]), partial(ngram.modified_kneser_ney, discounts=d))
+    # Continuations: a after b; b after a; c after a: each one kind, three in all.
+    lower = (1 - 0.1) / 3 + 3 * 0.1 / 3 / 3
+    by_hand = [
+        (0.4 + 0.5) / 3 * lower,
+        (2 - 0.5) / 3 + (0.4 + 0.5) / 3 * lower,
+        (1 - 0.4) / 3 + (0.4 + 0.5) / 3 * lower,
+    ]
+    np.testing.assert_allclose(p[1], by_hand)
+
+
+def test_tuning_helps_and_stays_in_range(counts):
+    ids = held(counts)
+    before = ngram.bits_per_symbol(counts, ids, ngram.modified_kneser_ney)[-1]
+    tuned = ngram.tune_discounts(counts, ids)
+    after = ngram.bits_per_symbol(counts, ids, partial(ngram.modified_kneser_ney, discounts=tuned))[
+        -1
+    ]
+    assert after < before - 0.005
+    assert tuned.shape == (5, 3) and (tuned >= 0).all() and (tuned <= [1, 2, 3]).all()
+
+
+def test_borders_of_the_discounts(counts):
+    tiny = ngram.count(np.array([0, 1, 0]), 2, 1)
+    np.testing.assert_array_equal(ngram.three_discounts(tiny.tables[0]), 0.5)
+    with pytest.raises(ValueError, match="discounts"):
+        ngram.distribution(
+            counts, np.array([0]), partial(ngram.modified_kneser_ney, discounts=np.ones((2, 3)))
+        )
+    with pytest.raises(ValueError, match="rounds"):
+        ngram.tune_discounts(counts, held(counts), rounds=0)
+    with pytest.raises(IndexError, match="ids"):
+        ngram.tune_discounts(counts, np.array([0, 999]))
+
+
+# --- The study ----------------------------------------------------------------------------------
+
+
+def test_the_networks_of_the_study_have_the_sizes_they_claim():
+    V = len(text.Vocabulary.of(corpora.shakespeare().train))
+    for group, total in (("long", 2_000_000), ("large", 2_000_000), ("small", 400_000)):
+        for case in shakespeare.GROUPS[group]:
+            s = torch_lm.complete(shakespeare.model_settings(case))
+            n = torch_lm.n_parameters(s["cell"], V, s["D"], s["H"], s["layers"], s["tied"])
+            assert abs(n / total - 1) < 0.005, case
+
+
+def test_learning_while_reading_scores_before_it_learns():
+    settings = {"D": 5, "H": 8, "layers": 2, "drop_out": 0.5}
+    ids = np.tile(RNG(0).integers(9, size=30), 20)
+    model = torch_lm.Model(settings, 9)
+    start = model.params()
+    still = shakespeare.learn_while_reading(model, ids, 0.0, T=20)
+    np.testing.assert_allclose(still, torch_lm.log2_probabilities(model, ids), atol=1e-5)
+    learned = shakespeare.learn_while_reading(model, ids, 1.0, T=20)
+    np.testing.assert_allclose(learned[:20], still[:20], atol=1e-5)
+    assert learned[300:].mean() > still[300:].mean() + 0.1
+    assert model.settings["drop_out"] == 0.5
+    assert any((start[name] != array).any() for name, array in model.params().items())
+
+
+def test_bits_by_context_are_those_of_whole_windows():
+    model = torch_lm.Model({"D": 5, "H": 8}, 9).train()
+    ids, places = RNG(0).integers(9, size=300), np.array([40, 200, 299])
+    found = shakespeare.by_context(model, ids, places, contexts=(1, 7))
+    for k, bits in zip((1, 7), found):
+        alone = [torch_lm.log2_probabilities(model, ids[p - k : p + 1])[-1] for p in places]
+        assert abs(bits + np.mean(alone)) < 1e-3
+    assert model.training
