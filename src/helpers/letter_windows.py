@@ -22,37 +22,57 @@ def align(sources, targets, V: int, P: int, n_iter: int = 5) -> list:
     """
     if len(sources) != len(targets):
         raise ValueError(f"there are {len(sources)} sources, but {len(targets)} targets")
-    groups = {}  # words of equal T and S are cut together
-    for i, (x, y) in enumerate(zip(sources, targets)):
-        if 0 < len(y) <= 2 * len(x):
-            groups.setdefault((len(x), len(y)), []).append(i)
-    batches = [
-        (members, np.array([sources[i] for i in members]), np.array([targets[i] for i in members]))
-        for members in groups.values()
-    ]
+    batches = _of_equal_shape(sources, targets)
     one = np.full((V, P), 0.01)
     for _, x, y in batches:
         for i, j in enumerate(np.linspace(0, y.shape[1] - 1, x.shape[1]).round().astype(int)):
             np.add.at(one, (x[:, i], y[:, j]), 1)
     one /= one.sum(axis=1, keepdims=True)
-    none, two = np.full(V, 0.1), 0.05 * one[:, :, None] * one[:, None, :]
-    for _ in range(n_iter):
-        cuts = [best_cuts(x, y, np.log(none), np.log(one), np.log(two)) for _, x, y in batches]
-        none, one, two = np.full(V, 0.5), np.full((V, P), 0.01), np.full((V, P, P), 1e-4)
-        for (_, x, y), sizes in zip(batches, cuts):
-            ends = sizes.cumsum(axis=1)
-            np.add.at(none, x[sizes == 0], 1)
-            b, i = np.nonzero(sizes == 1)
-            np.add.at(one, (x[b, i], y[b, ends[b, i] - 1]), 1)
-            b, i = np.nonzero(sizes == 2)
-            np.add.at(two, (x[b, i], y[b, ends[b, i] - 2], y[b, ends[b, i] - 1]), 1)
-        total = none + one.sum(axis=1) + two.sum(axis=(1, 2))
-        none, one, two = none / total, one / total[:, None], two / total[:, None, None]
-    found = [None] * len(sources)
-    for (members, _, _), sizes in zip(batches, cuts):
-        for i, row in zip(members, sizes):
+    tables = np.full(V, 0.1), one, 0.05 * one[:, :, None] * one[:, None, :]
+    sizes = cut(sources, targets, tables)
+    for _ in range(n_iter - 1):
+        sizes = cut(sources, targets, chunk_tables(sources, targets, sizes, V, P))
+    return sizes
+
+
+def _of_equal_shape(sources, targets):
+    """Words of equal T and S are cut together: their places, letters (N, T), phones (N, S)."""
+    groups = {}
+    for i, (x, y) in enumerate(zip(sources, targets)):
+        if 0 < len(y) <= 2 * len(x):
+            groups.setdefault((len(x), len(y)), []).append(i)
+    return [
+        (members, np.array([sources[i] for i in members]), np.array([targets[i] for i in members]))
+        for members in groups.values()
+    ]
+
+
+def cut(sources, targets, tables) -> list:
+    """The most probable sizes of every word, as `align` returns them.
+
+    tables: P(no phone | letter) (V,), P(phone | letter) (V, P), P(two | letter) (V, P, P).
+    """
+    found, logs = [None] * len(sources), [np.log(table) for table in tables]
+    for members, x, y in _of_equal_shape(sources, targets):
+        for i, row in zip(members, best_cuts(x, y, *logs)):
             found[i] = row
     return found
+
+
+def chunk_tables(sources, targets, sizes, V: int, P: int) -> tuple:
+    """Count the cuts: P(chunk | letter) of no phone, one, and two, as `cut` needs them.
+
+    Every count begins at a small number, so that nothing is impossible.
+    """
+    none, one, two = np.full(V, 0.5), np.full((V, P), 0.01), np.full((V, P, P), 1e-4)
+    kept = [i for i, size in enumerate(sizes) if size is not None]
+    x, size = (np.concatenate([part[i] for i in kept]) for part in (sources, sizes))
+    y, ends = np.concatenate([targets[i] for i in kept]), size.cumsum()
+    np.add.at(none, x[size == 0], 1)
+    np.add.at(one, (x[size == 1], y[ends[size == 1] - 1]), 1)
+    np.add.at(two, (x[size == 2], y[ends[size == 2] - 2], y[ends[size == 2] - 1]), 1)
+    total = none + one.sum(axis=1) + two.sum(axis=(1, 2))
+    return none / total, one / total[:, None], two / total[:, None, None]
 
 
 def best_cuts(x, y, none, one, two):

