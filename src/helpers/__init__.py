@@ -7,12 +7,12 @@
       captioner       A network that says what it sees: an eye of one layer, and a decoder
       checks          Checks at the public boundary: an error names the argument and what it got
       classifier      One label for a whole sequence: embedding, a recurrent layer, and a read-out of all its states
-      conv            Convolution in space and in time: the same small weights at every place, at every step
+      conv            Convolution in space and in time: the same weights at every place and step
       ctc             Connectionist temporal classification: from frames to labels, without an alignment
       decoding        From a decoder to an answer: greedy, sampling, beam search
       executor        One recurrent network that reads a text to its end, and then writes the answer
       gradcheck       The first check of a gradient: finite differences
-      graphones       Joint n-grams: letters and phones counted together, and a beam through the counts
+      graphones       Joint n-grams: letters and phones counted as pairs, and a beam through them
       gru             The gated recurrent unit: one state, two gates
       init            Where a recurrent matrix starts: orthogonal, identity, a spectral radius
       jacobians       How a change of the state travels through time: Jacobians, their products
@@ -24,6 +24,7 @@
       ngram           Language models that count: p(next symbol | the k symbols before it)
       notebook        The set-up of every notebook: what to do if something that it needs is missing
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
+      phrasebook      Translating by counting: a dictionary from pairs of sentences, and a memory of translations
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
@@ -41,7 +42,7 @@
       dates           Dates as people write them in many languages, and as ISO 8601 has them
       digit_lines     Lines of real handwritten digits, without marks between them: what is written, and nothing else
       docstrings      Docstrings of installed packages: a body of text, and the one line that its author put above it
-      frames          Films of real handwritten digits that move, and vanish behind a screen: a label for each frame
+      frames          Films of handwritten digits that move and hide: a label for every frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says to its users, in English, French and Chinese
       programs        Short programs in a small part of Python, and what they print
@@ -68,6 +69,7 @@
     helpers/trained/  Networks that were trained for long, and how to ask them
       program_runner  The trained network that runs programs, and the three that add: their weights, how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it
+      readers         The readers of chapter 10: of reviews, of stories, and of docstrings
       records         Records of long experiments: what was run, on what, and every result
       store           Weights on disk: plain arrays in an .npz file, without pickle
       writer          The writers of chapter 10: LSTMs that learned characters of code, scientific prose and tunes
