@@ -72,7 +72,7 @@
       readers         The readers of chapter 10: of reviews, of stories, and of docstrings
       records         Records of long experiments: what was run, on what, and every result
       store           Weights on disk: plain arrays in an .npz file, without pickle
-      writer          The writers of chapter 10: LSTMs that learned characters of code, scientific prose and tunes
+      writer          The trained writer: a language model of Shakespeare's plays, and how to look inside
 
 `data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no
 network knows of them, and only `trained` knows both sides. NumPy runs everything; torch is imported

@@ -1,0 +1,167 @@
+"""The trained writer: a language model of Shakespeare's plays, and how to look inside.
+
+An embedding, a stack of LSTM layers and a read-out: a model of `helpers.language_model`, trained
+for long by `experiments/shakespeare.py`. Shapes: T time steps, B batch, H hidden units of a layer.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import language_model, layers, unroll
+from ..activations import log_softmax
+from ..checks import check_ids, check_shape, check_sizes
+from ..lstm import LSTM
+from ..text import Vocabulary
+from .store import read_npz, write_npz
+
+CHECKPOINT = Path(__file__).with_name("shakespeare.npz")
+CELL = LSTM
+
+
+class Writer(NamedTuple):
+    """A trained model: parameters of a language model, the symbols it knows, how it was made."""
+
+    params: dict
+    vocab: Vocabulary
+    about: dict
+
+
+def save(path, params: dict, vocab: Vocabulary, about: dict) -> None:
+    """Write a checkpoint: the parameters in half precision, the symbols, a note on its making.
+
+    Raises: ValueError if a parameter is not finite, or too large for half precision.
+    """
+    arrays = {
+        "vocabulary": np.array(json.dumps(vocab.symbols)),
+        "about": np.array(json.dumps(about)),
+    }
+    for name, array in params.items():
+        with np.errstate(over="ignore"):  # reported below, with the parameter's name
+            half = arrays[f"param.{name}"] = array.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise ValueError(f"parameter {name} is not finite in half precision: nothing written")
+    write_npz(path, arrays)
+
+
+def load(path=CHECKPOINT, dtype=np.float32) -> Writer:
+    """Read a checkpoint, and check it.
+
+    Raises: FileNotFoundError that says how to make one; ValueError if the file is damaged or holds
+    something else.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no checkpoint {path.name} in {path.parent.name}/: "
+            "`python experiments/shakespeare.py long` trains one"
+        )
+    try:
+        return _read(path, dtype)
+    except Exception as error:  # a damaged file can fail in any of the libraries that read it
+        raise ValueError(f"{path.name} is no whole checkpoint of this model: {error!r}") from error
+
+
+def _read(path, dtype):
+    """The checkpoint, if all that should be there is there, in the right shape, and finite."""
+    arrays = read_npz(path)
+    symbols, about = (json.loads(str(arrays.pop(name))) for name in ("vocabulary", "about"))
+    params = {name.removeprefix("param."): a.astype(dtype) for name, a in arrays.items()}
+    vocab, (V, D) = Vocabulary(tuple(symbols)), params["E"].shape
+    unroll.check_stack(CELL, params, D)
+    n_layers = len(unroll.layer_suffixes(params))
+    expected = language_model.init_language_model(
+        CELL, V, D, len(params["W_hh_l0"]), np.random.default_rng(0), n_layers=n_layers
+    )
+    if set(params) != set(expected) or len(vocab) != V:
+        raise ValueError(f"parameters {sorted(set(params) ^ set(expected))}, {len(vocab)} symbols")
+    for name, array in expected.items():
+        check_shape(name, params[name], array.shape)
+        if not np.isfinite(params[name]).all():
+            raise ValueError(f"{name} is not finite")
+    return Writer(params, vocab, about)
+
+
+# --- Asking it ----------------------------------------------------------------------------------
+
+
+def log2_probabilities(params: dict, ids: np.ndarray, columns: int = 64, warm: int = 100):
+    """log₂ p of every symbol of a text but the first, as if it had been read in one go: (N − 1,).
+
+    To be fast, the text is cut into `columns` parts that are read side by side. Each part begins
+    `warm` symbols early, so that a state is there when its first symbol is scored; the more, the
+    nearer to one reading from the beginning (columns=1).
+    Raises: ValueError for a text of fewer than two symbols; TypeError or IndexError for wrong ids.
+    """
+    check_sizes(columns=columns)
+    check_shape("ids", ids, ("N",))
+    check_ids("ids", ids, len(params["E"]))
+    if len(ids) < 2:
+        raise ValueError(f"ids has {len(ids)} entry, too few to predict one from another")
+    n = len(ids) - 1
+    length = -(-n // columns)  # rounded up
+    first = np.arange(columns) * length
+    found, state = np.full((length, columns), np.nan), None
+    for t in range(-warm if columns > 1 else 0, length, 200):
+        steps = np.arange(t, min(t + 200, length))[:, None]
+        at = np.clip(first + steps, 0, n - 1)  # before the text its first symbol stands, again
+        logits, state, _ = language_model.predict(CELL, params, ids[at], state)
+        log_p = np.take_along_axis(log_softmax(logits), ids[at + 1][..., None], axis=2)[..., 0]
+        scored = steps[:, 0] >= 0
+        found[steps[scored, 0]] = log_p[scored] / np.log(2)
+    return found.T.reshape(-1)[:n]
+
+
+def write(writer: Writer, prompt: str, n: int, rng, temperature: float = 1.0) -> str:
+    """Write on after the prompt: n characters, see `language_model.sample`.
+
+    Raises: ValueError for a character that the model does not know, or as `sample` does.
+    """
+    ids = writer.vocab.encode(prompt)
+    drawn = language_model.sample(CELL, writer.params, ids, n, rng, temperature)
+    return "".join(writer.vocab.decode(drawn))
+
+
+# --- Looking inside -----------------------------------------------------------------------------
+
+
+def inside(params: dict, ids: np.ndarray) -> list:
+    """What every layer holds after each symbol of a text: a list of (h, c), (N, H) each.
+
+    Raises: TypeError or IndexError for wrong ids.
+    """
+    check_shape("ids", ids, ("N",))
+    x, found = layers.embedding_forward(params, ids[:, None]), []
+    for [suffix] in unroll.layer_suffixes(params):
+        x, _, cache = unroll.forward(CELL, unroll.one_layer(CELL, params, suffix), x)
+        found.append((x[:, 0], cache.states[1][1:, 0]))
+    return found
+
+
+def clamp(params: dict, layer: int, units, values) -> dict:
+    """The same model, in which all that reads these units reads constants instead. A new dict.
+
+    h W = Σ_u h_u W[u], so a unit that shows the constant v adds v W[u] to what it is read into: the
+    layer itself at the next step, the layer above, or the read-out. We move that into the bias, and
+    set the row to zero. The unit goes on, unheard.
+    units: integers below H of that layer; values: a number each, such as the unit's mean.
+    Raises: IndexError for a layer or unit that is not there; ValueError if there are not as many
+    values as units.
+    """
+    suffixes = [suffix for [suffix] in unroll.layer_suffixes(params)]
+    if layer not in range(len(suffixes)):
+        raise IndexError(f"layer must lie in 0 … {len(suffixes) - 1}, got {layer!r}")
+    units, values = np.atleast_1d(units), np.atleast_1d(values)
+    check_ids("units", units, len(params["W_hh" + suffixes[layer]]))
+    check_shape("values", values, units.shape)
+    above = suffixes[layer + 1] if layer + 1 < len(suffixes) else None
+    readers = [("W_hh" + suffixes[layer], "b_h" + suffixes[layer])]
+    readers += [("W_xh" + above, "b_h" + above) if above else ("W_hy", "b_y")]
+    clamped = dict(params)
+    for W, b in readers:
+        clamped[W] = clamped[W].copy()
+        clamped[b] = clamped[b] + values.astype(clamped[W].dtype) @ clamped[W][units]
+        clamped[W][units] = 0
+    return clamped
