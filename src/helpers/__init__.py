@@ -67,11 +67,14 @@
       plots           Curves, dots and maps in one style
       sound           Notes one can hear and see: plucked strings in NumPy, sound for a page, a piano roll
     helpers/trained/  Networks that were trained for long, and how to ask them
+      candidates      Several models decide together how a word is said: their candidates, and what each is worth
       program_runner  The trained network that runs programs, and the three that add: their weights, how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it
       readers         The readers of chapter 10: of reviews, of stories, and of docstrings
       records         Records of long experiments: what was run, on what, and every result
+      scribes         The scribes of chapter 10: LSTMs that learned the characters of code, of prose and of tunes
       store           Weights on disk: plain arrays in an .npz file, without pickle
+      translator      The trained translator of interface texts, English to French: its weights, and how to ask it
       writer          The trained writer: a language model of Shakespeare's plays, and how to look inside
 
 `data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no
