@@ -8,6 +8,7 @@ mixture with the counts. Chosen on Romeo and Juliet (validation), reported for T
     python experiments/shakespeare.py                      # the counts: minutes, no GPU
     python experiments/shakespeare.py long --seconds 400   # one group of networks, see `GROUPS`
     python experiments/shakespeare.py record OUT …         # put what the groups found in the record
+    python experiments/shakespeare.py store OUT/long_….npz # make the stored model of its weights
 
 The networks want a GPU (a group takes two to seven minutes on one; on two processor cores some
 hours, with --seconds 20000), and the package torch. The models of a group are trained side by side,
@@ -28,7 +29,8 @@ import study
 
 from helpers import ngram, text
 from helpers.data import corpora
-from helpers.trained.store import write_npz
+from helpers.trained import writer
+from helpers.trained.store import read_npz, write_npz
 
 RATES = (7e-4, 1.5e-3, 3e-3, 6e-3)
 CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200)
@@ -41,6 +43,7 @@ SIZES = {  # (parameters, layers) → H; with D = 64 and the 80 characters of th
 DROPOUT = {"drop_in": 0.1, "drop": 0.25, "drop_out": 0.25}
 LIGHT = {"drop_in": 0.05, "drop": 0.1, "drop_out": 0.1}
 ALL = 4_707_444
+SLICE = 4_000  # characters of the validation text on which a test scores the stored model
 
 
 def network(group, name, cell, seed=0, size=2_000_000, layers=2, B=64, **other):
@@ -347,6 +350,153 @@ def dynamic(run, result, valid, test, args):
         model.load_state_dict(start)
 
 
+# --- With the counts, and with each other --------------------------------------------------------
+
+
+def bits_of(p) -> float:
+    """Mean surprise in bits."""
+    return round(float(-np.log2(p).mean()), 4)
+
+
+def best_mixture(parts: dict) -> dict:
+    """λ p + (1 − λ) q, the λ chosen on validation text; parts: valid and test → (p, q)."""
+    shares = np.linspace(0, 1, 41)
+    share = min(shares, key=lambda s: bits_of(s * parts["valid"][0] + (1 - s) * parts["valid"][1]))
+    mixed = {part: bits_of(share * p + (1 - share) * q) for part, (p, q) in parts.items()}
+    return {"share": round(float(share), 3), **mixed}
+
+
+def counted_probabilities(settings) -> dict:
+    """The tuned counts of all training plays: probabilities of the validation and the test text."""
+    vocab, train, valid, test = encoded()
+    counts = ngram.count(train, len(vocab), settings["order"])
+    discounts = ngram.tune_discounts(counts, valid[: settings["tune_on"]])
+    tuned = partial(ngram.modified_kneser_ney, discounts=discounts)
+    return {
+        part: ngram.probabilities(counts, ids, tuned)[-1]
+        for part, ids in (("valid", valid), ("test", test))
+    }
+
+
+def mix_case(settings: dict) -> dict:
+    """The stored network alone, and mixed with the tuned counts."""
+    stored, (_, _, valid, test) = writer.load(), encoded()
+    alone = {
+        part: 2.0 ** writer.log2_probabilities(stored.params, ids)
+        for part, ids in (("valid", valid), ("test", test))
+    }
+    counts = counted_probabilities(settings)
+    mixed = best_mixture({part: (alone[part], counts[part]) for part in alone})
+    return {
+        "alone": {part: bits_of(p) for part, p in alone.items()},
+        "counts": {part: bits_of(p) for part, p in counts.items()},
+        "mixed": mixed,
+        "start": bits_of(alone["valid"][:20_000]),
+    }
+
+
+def team_case(folders, settings: dict) -> dict:
+    """The two seeds of the long training together, and both with the counts."""
+    [file] = [f for folder in folders for f in Path(folder).glob("long_probabilities.npz")]
+    stored, counts = read_npz(file), counted_probabilities(settings)
+    seeds = {p: [2.0 ** stored[f"{p}_{i}"].astype(np.float64) for i in (0, 1)] for p in counts}
+    team = {part: np.mean(both, axis=0) for part, both in seeds.items()}
+    return {
+        "seeds": {part: [bits_of(p) for p in both] for part, both in seeds.items()},
+        "team": {part: bits_of(p) for part, p in team.items()},
+        "with_counts": best_mixture({part: (team[part], counts[part]) for part in team}),
+    }
+
+
+# --- Looking inside the stored model -------------------------------------------------------------
+
+
+def properties(passage: str) -> dict:
+    """Three facts about a play's text that a reader knows after each character: (N,) each."""
+    line, place, name, stage = "", [], [], []
+    for symbol in passage:
+        line = "" if symbol == "\n" else line + symbol
+        place.append(len(line))
+        name.append(len(line) > 1 and line.isupper())
+        stage.append(line.startswith(("Enter", "Exit", "Exeunt", "[")))
+    found = {"place in the line": place, "speaker's name": name, "stage direction": stage}
+    return {key: np.array(values, dtype=np.float64) for key, values in found.items()}
+
+
+def concerned(passage: str) -> dict:
+    """For each property, the places whose next character it should help to guess: (N − 1,) each."""
+    facts, following = properties(passage), np.array(list(passage))[1:]
+    lines = passage.split("\n")
+    of_speech = np.array(
+        [not line.isupper() and len(line) > 25 for line in lines for _ in line + "\n"]
+    )
+    at_end = (following == "\n") & of_speech[: len(passage)][:-1]
+    return {
+        "place in the line": at_end,
+        "speaker's name": facts["speaker's name"][:-1] > 0,
+        "stage direction": facts["stage direction"][:-1] > 0,
+    }
+
+
+def best_units(states: list, values, early, n: int = 1) -> list:
+    """The n units (layer, unit) whose c follows the property best on `early`, the best first."""
+    found = []
+    for layer, (_, c) in enumerate(states):
+        wanted = values[early] - values[early].mean()
+        apart = c[early] - c[early].mean(axis=0)
+        r = apart.T @ wanted / (np.linalg.norm(apart, axis=0) * np.linalg.norm(wanted) + 1e-12)
+        found += [(abs(float(x)), layer, unit) for unit, x in enumerate(r)]
+    return [(layer, unit) for _, layer, unit in sorted(found, reverse=True)[:n]]
+
+
+def clamp_units(params: dict, states: list, units: list, early) -> dict:
+    """The model in which each of these units is read as its mean over `early`."""
+    for layer in {layer for layer, _ in units}:
+        chosen = np.array([unit for at, unit in units if at == layer])
+        params = writer.clamp(
+            params, layer, chosen, states[layer][0][early][:, chosen].mean(axis=0)
+        )
+    return params
+
+
+def unit_case(settings: dict, params=None) -> dict:
+    """Units found on the first half of a passage, scored on the second, then clamped there.
+
+    cost: what clamping adds to the bits of the characters concerned, and of all others, for the
+    best unit, for the eight best together, and for as many units drawn at random from the same
+    layers (several draws each).
+    """
+    loaded = writer.load()
+    params = loaded.params if params is None else params
+    passage = corpora.shakespeare().valid[: settings["passage"]]
+    ids, half = loaded.vocab.encode(passage), settings["passage"] // 2
+    early, late = slice(0, half), slice(half, None)
+    states = writer.inside(params, ids, 40)
+    facts, where = properties(passage), concerned(passage)
+    late_ids, rng = ids[half:], np.random.default_rng(0)
+    free, found = writer.log2_probabilities(params, late_ids), {}
+    for name, values in facts.items():
+        here = where[name][half:]
+        [(layer, unit)] = best_units(states, values, early)
+        r = np.corrcoef(states[layer][1][late, unit], values[late])[0, 1]
+        found[name] = {"layer": layer, "unit": unit, "r": round(float(r), 3),
+                       "places": int(here.sum())}  # fmt: skip
+
+        def cost(units, here=here):
+            clamped = clamp_units(params, states, units, early)
+            lost = free - writer.log2_probabilities(clamped, late_ids)
+            return [round(float(lost[here].mean()), 4), round(float(lost[~here].mean()), 4)]
+
+        for n in (1, 8):
+            units = best_units(states, values, early, n)
+            drawn = [
+                [(at, int(rng.integers(states[at][0].shape[1]))) for at, _ in units]
+                for _ in range(settings["draws"])
+            ]
+            found[name] |= {f"cost_{n}": cost(units), f"random_{n}": [cost(d) for d in drawn]}
+    return found
+
+
 # --- The record ---------------------------------------------------------------------------------
 
 
@@ -354,23 +504,31 @@ def run(case, settings):
     """One case: counts here and now; a network alone, for as long as the settings say."""
     if case["group"] == "counts":
         return count_case(case["characters"], settings)
+    if case["group"] == "units":
+        return unit_case(settings)
+    if case["group"] == "mix":
+        return mix_case(settings)
     raise RuntimeError(
         f"networks are trained by the group: python experiments/shakespeare.py {case['group']}, "
         "then python experiments/shakespeare.py record OUT"
     )
 
 
-CASES = [{"group": "counts", "characters": n} for n in COUNTED] + [
-    case for cases in GROUPS.values() for case in cases
+CASES = [
+    *({"group": "counts", "characters": n} for n in COUNTED),
+    *(case for cases in GROUPS.values() for case in cases),
+    *({"group": name} for name in ("team", "mix", "units")),
 ]
+HERE = ("counts", "mix", "units")  # what needs no GPU
 
 STUDY = study.Study(
     name="shakespeare",
     question="Do networks that were trained for long beat the best counts on Shakespeare?",
     settings={
-        "order": 8, "tune_on": 40_000,
+        "order": 8, "tune_on": 40_000, "passage": 40_000, "draws": 10,
         "rates": RATES, "contexts": CONTEXTS, "places": PLACES, "T": 100,
         "schedule": "half a cosine to zero over the time of the run",
+        "networks": "trained side by side on one GPU that other trainings shared",
         "chosen_on": "Romeo and Juliet (validation)",
     },
     cases=CASES,
@@ -384,6 +542,9 @@ def put_into_record(folders):
     path = study.FOLDER / f"{STUDY.name}.json"
     runs = study.read(path, STUDY)
     cases = study.as_json(STUDY.cases)
+    if any(Path(folder).glob("long_probabilities.npz") for folder in folders):
+        team = {"case": {"group": "team"}, "result": team_case(folders, STUDY.settings)}
+        runs = [old for old in runs if old["case"] != team["case"]] + [team | {"seconds": 60.0}]
     for file in (file for folder in folders for file in sorted(Path(folder).glob("*.json"))):
         for new in json.loads(file.read_text("utf-8")).get("runs", []):
             if new["case"] not in cases:
@@ -393,35 +554,58 @@ def put_into_record(folders):
     print(f"{len(runs)} of {len(cases)} cases are in the record")
 
 
-def count_all(redo):
-    """The counts that are not in the record yet, or all of them."""
+def run_here(redo):
+    """The cases that need no GPU and are not in the record yet, or all of them."""
     path = study.FOLDER / f"{STUDY.name}.json"
     runs = study.read(path, STUDY)
-    for case in (case for case in CASES if case["group"] == "counts"):
-        if redo or not any(old["case"] == case for old in runs):
-            begin = time.perf_counter()
-            result = study.as_json(run(case, STUDY.settings))
-            seconds = round(time.perf_counter() - begin, 1)
-            runs = [old for old in runs if old["case"] != case]
-            runs.append({"case": case, "result": result, "seconds": seconds})
-            study.write(path, STUDY, runs)
-            print(case, f"{seconds} s", study.short(result), flush=True)
+    for case in (case for case in CASES if case["group"] in HERE):
+        if not redo and any(old["case"] == case for old in runs):
+            continue
+        if case["group"] != "counts" and not writer.CHECKPOINT.exists():
+            print(f"{case}: no stored model yet")
+            continue
+        begin = time.perf_counter()
+        result = study.as_json(run(case, STUDY.settings))
+        seconds = round(time.perf_counter() - begin, 1)
+        runs = [old for old in runs if old["case"] != case]
+        runs.append({"case": case, "result": result, "seconds": seconds})
+        study.write(path, STUDY, runs)
+        print(case, f"{seconds} s", study.short(result), flush=True)
+
+
+def store_writer(file: Path):
+    """Make helpers/trained/shakespeare.npz of the weights that the group `long` wrote."""
+    import torch_lm
+
+    found = torch_lm.read(file)
+    ids = found.vocab.encode(corpora.shakespeare().valid)
+    half = {name: a.astype(np.float16).astype(np.float32) for name, a in found.params.items()}
+    slice_bits = bits_of(2.0 ** writer.log2_probabilities(half, ids[:SLICE]))
+    about = {"settings": found.settings, **found.about, "slice": [SLICE, slice_bits]}
+    writer.save(writer.CHECKPOINT, found.params, found.vocab, about)
+    print(
+        f"{file.name}: {slice_bits} bits on the first {SLICE:,} characters of the validation text"
+    )
 
 
 def main():
     """The command line; see the module."""
     parser = argparse.ArgumentParser(description=STUDY.question)
-    parser.add_argument("what", nargs="?", default="counts", choices=("counts", "record", *GROUPS))
-    parser.add_argument("folders", nargs="*", type=Path, help="for `record`: what groups wrote")
-    parser.add_argument("--redo", action="store_true", help="count all again")
+    parser.add_argument(
+        "what", nargs="?", default="here", choices=("here", "record", "store", *GROUPS)
+    )
+    parser.add_argument("folders", nargs="*", type=Path, help="for record and store: what was made")
+    parser.add_argument("--redo", action="store_true", help="run all again that needs no GPU")
     parser.add_argument("--only", type=int, help="the first so many cases of the group (to try it)")
     import torch_lm
 
     args = torch_lm.add_options(parser).parse_args()
     if args.what == "record":
         put_into_record(args.folders)
-    elif args.what == "counts":
-        count_all(args.redo)
+    elif args.what == "store":
+        store_writer(args.folders[0])
+    elif args.what == "here":
+        run_here(args.redo)
     else:
         train_group(GROUPS[args.what][: args.only], args)
 

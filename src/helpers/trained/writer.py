@@ -101,17 +101,25 @@ def log2_probabilities(params: dict, ids: np.ndarray, columns: int = 64, warm: i
     if len(ids) < 2:
         raise ValueError(f"ids has {len(ids)} entry, too few to predict one from another")
     n = len(ids) - 1
-    length = -(-n // columns)  # rounded up
-    first = np.arange(columns) * length
-    found, state = np.full((length, columns), np.nan), None
-    for t in range(-warm if columns > 1 else 0, length, 200):
-        steps = np.arange(t, min(t + 200, length))[:, None]
-        at = np.clip(first + steps, 0, n - 1)  # before the text its first symbol stands, again
+    found, state = np.empty(n), None
+    for at, scored in _side_by_side(n, columns, warm):
         logits, state, _ = language_model.predict(CELL, params, ids[at], state)
         log_p = np.take_along_axis(log_softmax(logits), ids[at + 1][..., None], axis=2)[..., 0]
-        scored = steps[:, 0] >= 0
-        found[steps[scored, 0]] = log_p[scored] / np.log(2)
-    return found.T.reshape(-1)[:n]
+        found[at[scored]] = log_p[scored] / np.log(2)
+    return found
+
+
+def _side_by_side(n, columns, warm, chunk=200):
+    """Places 0 … n−1 as they are read: blocks (T, columns), and where they are to be kept.
+
+    Each column begins `warm` places early. What is there twice, or before the text, is not kept.
+    """
+    length = -(-n // columns)  # rounded up
+    first = np.arange(columns) * length
+    for t in range(-warm if columns > 1 else 0, length, chunk):
+        steps = np.arange(t, min(t + chunk, length))[:, None]
+        at = first + steps
+        yield np.clip(at, 0, n - 1), (steps >= 0) & (at < n)
 
 
 def write(writer: Writer, prompt: str, n: int, rng, temperature: float = 1.0) -> str:
@@ -127,17 +135,25 @@ def write(writer: Writer, prompt: str, n: int, rng, temperature: float = 1.0) ->
 # --- Looking inside -----------------------------------------------------------------------------
 
 
-def inside(params: dict, ids: np.ndarray) -> list:
+def inside(params: dict, ids: np.ndarray, columns: int = 1, warm: int = 100) -> list:
     """What every layer holds after each symbol of a text: a list of (h, c), (N, H) each.
 
+    columns, warm: as in `log2_probabilities`.
     Raises: TypeError or IndexError for wrong ids.
     """
+    check_sizes(columns=columns)
     check_shape("ids", ids, ("N",))
-    x, found = layers.embedding_forward(params, ids[:, None]), []
-    for [suffix] in unroll.layer_suffixes(params):
-        x, _, cache = unroll.forward(CELL, unroll.one_layer(CELL, params, suffix), x)
-        found.append((x[:, 0], cache.states[1][1:, 0]))
-    return found
+    found, states = [], {}
+    for at, kept in _side_by_side(len(ids), columns, warm):
+        x = layers.embedding_forward(params, ids[at])
+        for k, [suffix] in enumerate(unroll.layer_suffixes(params)):
+            layer = unroll.one_layer(CELL, params, suffix)
+            x, states[k], cache = unroll.forward(CELL, layer, x, states.get(k))
+            if len(found) == k:
+                found.append([np.empty((len(ids), x.shape[2]), x.dtype) for _ in range(2)])
+            for array, held in zip(found[k], (x, cache.states[1][1:])):
+                array[at[kept]] = held[kept]
+    return [tuple(pair) for pair in found]
 
 
 def clamp(params: dict, layer: int, units, values) -> dict:
