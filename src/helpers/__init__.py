@@ -11,6 +11,7 @@
       ctc             Connectionist temporal classification: from frames to labels, without an alignment
       decoding        From a decoder to an answer: greedy, sampling, beam search
       executor        One recurrent network that reads a text to its end, and then writes the answer
+      forecaster      A network that forecasts, and says how sure it is
       gradcheck       The first check of a gradient: finite differences
       graphones       Joint n-grams: letters and phones counted as pairs, and a beam through them
       gru             The gated recurrent unit: one state, two gates
@@ -42,6 +43,7 @@
       dates           Dates as people write them in many languages, and as ISO 8601 has them
       digit_lines     Lines of real handwritten digits, without marks between them: what is written, and nothing else
       docstrings      Docstrings of installed packages: a body of text, and the one line that its author put above it
+      forecasts       Forecasts that say how sure they are, and their scores
       frames          Films of handwritten digits that move and hide: a label for every frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says to its users, in English, French and Chinese
@@ -54,6 +56,7 @@
       translation     French sentences and their English translations, from a grammar
       tunes           Folk tunes in ABC notation: read, brought into one form, parsed, and measured
       vowels          Japanese vowels: nine men say /ae/, and the question is who speaks. Real recordings
+      weather         Series of measurements, from installed packages, and the part of them that the calendar explains
     helpers/draw/     How things are drawn
       boxes           Four primitives for diagrams: a canvas, a box, an arrow, a note
       chapter1        Diagrams of chapter 1: shapes of tasks, windows against states
