@@ -89,10 +89,12 @@ def main(arguments=None):
     parser.add_argument("--orders", type=int, nargs="*", default=[3, 5, 6, 7, 8])
     parser.add_argument("--beam", type=int, default=16)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--words", type=int, default=0, help="count so many training words only")
     parser.add_argument("--limit", type=int, help="use so many words only (to try it)")
     options = parser.parse_args(arguments)
     split, begin = g2p.split(), time.perf_counter()
-    task, sequences, known, choices = learn(split.train[: options.limit])
+    words = pronunciation.training_words({"words": options.words}, options.limit)
+    task, sequences, known, choices = learn(words)
     print(len(known), "pairs,", [len(c) for c in choices], flush=True)
     valid, test = split.valid[: options.limit], split.test[: options.limit]
 
@@ -112,7 +114,11 @@ def main(arguments=None):
         _, rates[order] = run(order, valid[::3])
         print(order, rates[order], f"{time.perf_counter() - begin:.0f} s", flush=True)
     best = min(rates, key=lambda order: rates[order].wer)
-    about = {"order": best, "by_order": {str(o): r._asdict() for o, r in rates.items()}}
+    about = {
+        "order": best,
+        "words": len(words),
+        "by_order": {str(o): r._asdict() for o, r in rates.items()},
+    }
     arrays = {}
     for part, words in (("valid", valid), ("test", test)):
         found, of_part = run(best, words)

@@ -667,7 +667,8 @@ def test_an_encoder_of_two_layers_has_the_gradients_and_the_numbers_of_its_twin(
         model, 6, 7, 3, 4, rng, bidirectional=True, dtype=np.float64, n_layers=2
     )
     batch = pair_batch([[1, 2, 3], [4, 5], [0]], [[2, 3], [4, 5, 6, 2], [2]])
-    loss, grads = seq2seq.loss_and_grads(model, params, batch)
+    found = seq2seq.loss_and_grads(model, params, batch)
+    loss, grads = found.loss, found.grads
     net = TorchSeq2Seq(model, params)
     of_twin = net.loss(batch)
     assert loss == pytest.approx(of_twin.item(), abs=1e-12)
