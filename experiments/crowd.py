@@ -250,7 +250,7 @@ def train(params, data, rates, shares, seeds, settings, updates, check, device, 
     put into `params`. Returns their scores, and the number of updates.
     Raises: Stopped if the time is over before a quarter of the updates.
     """
-    cell, planned, begin = pick_cell(device), updates, time.monotonic()
+    cell, planned = pick_cell(device), updates
     torch.manual_seed(seeds[0])
     feed = batches(*data, settings["B"], seeds, device)
     adam = Adam(params, rates, settings["max_norm"])
@@ -268,15 +268,17 @@ def train(params, data, rates, shares, seeds, settings, updates, check, device, 
             rows = torch.from_numpy(np.flatnonzero(better)).to(device)
             for name, p in params.items():
                 kept[name][rows] = p.detach()[rows]
-        if done in (60, every, 2 * every) and done < updates and until < np.inf:
-            if device != "cpu":
-                torch.cuda.synchronize()
+        if device != "cpu" and done in (10, 60):
+            torch.cuda.synchronize()
+        if done == 10:
+            begin = time.monotonic()  # behind what is slow only the first time
+        timed = done > 20 and (done == 60 or done % every == 0)
+        if timed and done < updates and until < np.inf:
             now = time.monotonic()
-            fits = int(0.95 * (until - begin) / ((now - begin) / done))
-            updates = max(min(updates, fits), done + 1)
+            fits = done + int(0.95 * (until - now) / ((now - begin) / (done - 10)))
+            updates = max(min(planned, fits), done + 1)
             if updates < planned // 4:
                 raise Stopped
-            every = max(1, updates // settings["checks"])
     for name, p in params.items():
         p.data.copy_(kept[name])
     return best, done

@@ -23,6 +23,7 @@ from difflib import SequenceMatcher
 from typing import NamedTuple
 
 import numpy as np
+
 from .checks import check_sizes
 
 TOKEN = re.compile(r"%\d|\w+'|\w+(?:[-./_]\w+)*|[^\w\s]")
