@@ -30,14 +30,11 @@ import study
 import torch
 
 from helpers import bpe, seq2seq
-from helpers.attention import GENERAL
 from helpers.data import interface, translation
-from helpers.gru import GRU
-from helpers.seq2seq import Seq2Seq
 from helpers.text import END
-from helpers.trained import store
+from helpers.trained import store, translator
 
-MODEL = Seq2Seq(GRU, context="last", feed="start", attention=GENERAL)
+MODEL = translator.MODEL
 SETTINGS = {
     "D": 64, "B": 64, "max_norm": 1.0, "warm_up": 100, "checks": 12, "rare": 2,
 }  # fmt: skip
@@ -240,17 +237,47 @@ def run_group(name: str, out: Path, device: str, until: float) -> None:
     print(name, f"{seconds} s", study.short(results[best]), flush=True)
 
 
-def merge(folders) -> None:
-    """One record of the groups that several folders hold."""
+def choose(runs: list) -> tuple:
+    """Learning rate and dropout with the best mean chrF on validation, of the runs of a group."""
     found = {}
-    for path in (p for folder in folders for p in sorted(Path(folder).glob("*.json"))):
-        for run in json.loads(path.read_text("utf-8"))["runs"]:
-            found.setdefault(json.dumps(run["case"]), run)
-    cases = [json.dumps(study.as_json(case)) for case in STUDY.cases]
-    print("missing:", *[name for name, c in GROUPS.items() if json.dumps(c[0]) not in found])
-    study.write(
-        study.FOLDER / f"{STUDY.name}.json", STUDY, [found[case] for case in cases if case in found]
-    )
+    for run in runs:
+        key = run["case"]["lr"], run["case"]["dropout"]
+        found.setdefault(key, []).append(run["result"]["valid_chrf"])
+    return max(found, key=lambda key: np.mean(found[key]))
+
+
+def merge(folders) -> None:
+    """One record of the groups that several folders hold, and the file of the translator."""
+    parts = {
+        path.stem: json.loads(path.read_text("utf-8")) | {"folder": path.parent}
+        for folder in folders
+        for path in sorted(Path(folder).glob("*.json"))
+        if path.stem in GROUPS
+    }
+    print("missing:", *[name for name in GROUPS if name not in parts])
+    found = {json.dumps(run["case"]): run for part in parts.values() for run in part["runs"]}
+    wanted = [json.dumps(study.as_json(case)) for case in STUDY.cases]
+    runs = [found[case] for case in wanted if case in found]
+    path = study.FOLDER / f"{STUDY.name}.json"
+    study.write(path, STUDY, runs)
+    head = json.dumps(study.about(STUDY), indent=1)
+    there = json.dumps(parts["fr_pieces"]["about"], indent=1)  # where it was trained, not merged
+    path.write_text(path.read_text("utf-8").replace(head, there, 1), "utf-8")
+    said = {}
+    for name, part in parts.items():
+        lr, dropout = choose(part["runs"])
+        print(name, lr, dropout)
+        if name.startswith(("fr_", "zh_", "made_")):
+            said[name] = [
+                texts
+                for run, texts in zip(part["runs"], part["said"])
+                if (run["case"]["lr"], run["case"]["dropout"]) == (lr, dropout)
+            ]
+    arrays = store.read_npz(parts["fr_pieces"]["folder"] / "fr_pieces.npz")
+    about = json.loads(str(arrays.pop("about"))) | {"versions": parts["fr_pieces"]["about"]}
+    params = {name.removeprefix("param."): array for name, array in arrays.items()}
+    units = units_for("pieces", MERGES, some(data("fr").train, FULL))
+    translator.save(translator.CHECKPOINT, translator.Translator(params, *units, about), said)
 
 
 def main() -> None:
