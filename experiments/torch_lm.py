@@ -386,7 +386,7 @@ class Run:
                 mine.copy_(theirs)
         self.updates, self.history = saved["updates"], saved["history"]
         self.rng.bit_generator.state = saved["rng"]
-        torch.set_rng_state(saved["torch_rng"])
+        torch.set_rng_state(saved["torch_rng"].cpu())
 
 
 class Averaged:
