@@ -56,7 +56,7 @@
       translation     French sentences and their English translations, from a grammar
       tunes           Folk tunes in ABC notation: read, brought into one form, parsed, and measured
       vowels          Japanese vowels: nine men say /ae/, and the question is who speaks. Real recordings
-      weather         Series of measurements, from installed packages, and the part of them that the calendar explains
+      weather         Series of measurements, from installed packages, and what the calendar explains of them
     helpers/draw/     How things are drawn
       boxes           Four primitives for diagrams: a canvas, a box, an arrow, a note
       chapter1        Diagrams of chapter 1: shapes of tasks, windows against states
