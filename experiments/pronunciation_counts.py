@@ -22,7 +22,7 @@ import numpy as np
 import pronunciation
 from pronunciation_combine import arrays_of
 
-from helpers import graphones
+from helpers import graphones, letter_windows
 from helpers.data import g2p
 from helpers.trained import store
 
@@ -83,6 +83,15 @@ def all_answers(words, pool=None, size=200) -> list:
     return found
 
 
+def window_rates(words, asked):
+    """Error rates of the table of windows (helpers.letter_windows) that was counted on `words`."""
+    sources, targets = g2p.pairs(words)
+    sizes = letter_windows.align(sources, targets, len(g2p.letters()), len(g2p.phones()))
+    windows = letter_windows.count_windows(sources, targets, sizes)
+    said = letter_windows.window_baseline(windows, g2p.pairs(asked)[0])
+    return g2p.error_rates(asked, [g2p.phones().decode(ids) for ids in said])
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
@@ -119,6 +128,7 @@ def main(arguments=None):
         "words": len(words),
         "by_order": {str(o): r._asdict() for o, r in rates.items()},
     }
+    about["windows"] = window_rates(words, test)._asdict()
     arrays = {}
     for part, words in (("valid", valid), ("test", test)):
         found, of_part = run(best, words)
