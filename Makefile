@@ -56,6 +56,7 @@ notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all note
 	$(BIN)/python tools/fold.py notebooks/*.ipynb
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
+	$(BIN)/python tools/course.py
 	$(BIN)/python tools/cover.py
 
 requirements: $(VENV)/.installed  ## resolve requirements.in into requirements.txt again

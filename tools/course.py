@@ -1,0 +1,157 @@
+"""The parts of "Teach with this book" that the notebooks themselves tell.
+
+`python tools/course.py` writes two blocks into book/teach.md: a drawing of which notebook needs
+which, and a table with the time to read, the exercises by level, and what is needed first. The
+notebooks' boxes "What you need first" are the source; a test holds the page to them.
+"""
+
+import re
+from collections import Counter
+from html import escape
+from pathlib import Path
+
+import anatomy
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "book" / "teach.md"
+LEVELS = anatomy.LEVELS.split("|")
+LINK = re.compile(r"\((?:\.\./notebooks/)?(\d\d)_\w+\.ipynb\)")
+WIDTH, HEIGHT, BOX_W, BOX_H, TOP = 96, 62, 74, 36, 30  # of a column, a row and a box; of the heads
+
+
+def chapters() -> dict[str, int]:
+    """Stem of each notebook → the chapter it stands in; 0 before the first."""
+    found, chapter = {}, 0
+    for line in (ROOT / "_toc.yml").read_text("utf-8").splitlines():
+        if new := re.search(r"file: book/chapter(\d+)$", line):
+            chapter = int(new[1])
+        elif page := re.search(r"file: notebooks/(\S+)$", line):
+            found[page[1]] = chapter
+    return found
+
+
+def notebooks() -> list[anatomy.Notebook]:
+    return [anatomy.read(ROOT / "notebooks" / f"{stem}.ipynb") for stem in chapters()]
+
+
+def needed_first(notebook) -> set[str]:
+    """Numbers of the earlier notebooks that the box "What you need first" links to."""
+    boxes = dict(anatomy.directive(notebook.cells[1][1].source, "admonition"))
+    return {n for n in LINK.findall(boxes["What you need first"]) if n < notebook.number}
+
+
+def without_detours(needs: dict[str, set]) -> dict[str, set]:
+    """Only the links that no chain of other links implies: the transitive reduction."""
+
+    def behind(number):
+        return set().union(*({n} | behind(n) for n in needs[number]), set())
+
+    return {
+        number: {n for n in direct if not any(n in behind(other) for other in direct - {n})}
+        for number, direct in needs.items()
+    }
+
+
+def drawing(needs: dict[str, set], places: dict[str, int], names: dict[str, str]) -> str:
+    """An SVG: a column for each chapter, a box for each notebook, an arrow from needed to needing.
+
+    needs, places, names: number of a notebook → numbers, chapter, name. Colours are the page's.
+    """
+    rows, spot = Counter(), {}
+    for number, chapter in places.items():
+        spot[number] = (chapter * WIDTH + 8, TOP + rows[chapter] * HEIGHT)
+        rows[chapter] += 1
+    paths, boxes = [], []
+    for number, first in needs.items():
+        x, y = spot[number]
+        for other in sorted(first):
+            a, b = spot[other]
+            if a == x:
+                start, end = (a + BOX_W / 2, b + BOX_H), (x + BOX_W / 2, y)
+                bend = f"C {start[0] + 24} {start[1] + 9} {end[0] + 24} {end[1] - 9}"
+            else:
+                start, end = (a + BOX_W, b + BOX_H / 2), (x, y + BOX_H / 2)
+                bend = f"C {start[0] + 40} {start[1]} {end[0] - 40} {end[1]}"
+            paths.append(
+                f'<path d="M {start[0]:.0f} {start[1]:.0f} {bend} {end[0]:.0f} {end[1]:.0f}" '
+                'marker-end="url(#needs-tip)"/>'
+            )
+    for number, (x, y) in spot.items():
+        boxes.append(
+            f'<rect class="needs-box" x="{x}" y="{y}" width="{BOX_W}" height="{BOX_H}" rx="5"/>'
+            f'<text x="{x + BOX_W / 2:.0f}" y="{y + 15}" font-weight="bold">{number}</text>'
+            f'<text x="{x + BOX_W / 2:.0f}" y="{y + 29}">{escape(names[number])}</text>'
+        )
+    heads = [
+        f'<text x="{chapter * WIDTH + 8 + BOX_W / 2:.0f}" y="16">'
+        f"{f'chapter {chapter}' if chapter else 'primer'}</text>"
+        for chapter in sorted(rows)
+    ]
+    wide, high = (max(rows) + 1) * WIDTH, TOP + max(rows.values()) * HEIGHT
+    return "\n".join(
+        [
+            '<div class="needs" role="group" tabindex="0" aria-label="Drawing: which notebook '
+            'needs which. The table below says the same in words.">',
+            f'<svg viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" aria-hidden="true" '
+            'font-size="11" text-anchor="middle" fill="currentColor">',
+            '<defs><marker id="needs-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" '
+            'markerHeight="6" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
+            '<g fill="none" stroke="currentColor" opacity="0.55">',
+            *paths,
+            "</g>",
+            "<g>",
+            *heads,
+            *boxes,
+            "</g>",
+            "</svg>",
+            "</div>",
+        ]
+    )
+
+
+def drawing_of_the_book() -> str:
+    found = notebooks()
+    needs = without_detours({nb.number: needed_first(nb) for nb in found})
+    places = {stem[:2]: chapter for stem, chapter in chapters().items()}
+    names = {nb.number: short(nb.name) for nb in found}
+    return "```{raw} html\n" + drawing(needs, places, names) + "\n```"
+
+
+def short(name: str) -> str:
+    """A name that fits a box: 05_char_rnn → char rnn."""
+    return name[3:].replace("_", " ")[:13]
+
+
+def table() -> str:
+    """A row for each notebook: minutes to read, exercises of each level, what is needed first."""
+    head = ["Notebook", "Minutes", *(level.capitalize() for level in LEVELS), "Needs"]
+    lines = [head, ["---"] + ["---:"] * (1 + len(LEVELS)) + ["---"]]
+    for nb in notebooks():
+        levels = Counter(re.findall(rf"\{{exercise\}} .+ · ({anatomy.LEVELS})$", nb.text, re.M))
+        counts = [str(levels[level] or "–") for level in LEVELS]
+        needs = ", ".join(sorted(needed_first(nb))) or "nothing"
+        link = f"[{nb.number}](../notebooks/{nb.name}.ipynb) {short(nb.name)}"
+        lines.append([link, str(anatomy.minutes_to_read(nb)), *counts, needs])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+BLOCKS = {"drawing": drawing_of_the_book, "table": table}
+
+
+def refresh(text: str) -> str:
+    """The page with its blocks brought up to date.
+
+    Raises: LookupError if a block is missing.
+    """
+    for name, made in BLOCKS.items():
+        begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        block = re.compile(f"(?<={begin}).*?(?={end})", re.DOTALL)
+        if not block.search(text):
+            raise LookupError(f"no place for the {name}: it goes between {begin!r} and {end!r}")
+        new = made() + "\n"
+        text = block.sub(lambda _, new=new: new, text, count=1)
+    return text
+
+
+if __name__ == "__main__":
+    PAGE.write_text(refresh(PAGE.read_text("utf-8")), "utf-8")
