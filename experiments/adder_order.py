@@ -15,23 +15,35 @@ from helpers.data import programs
 from helpers.lstm import LSTM
 from helpers.train import linear_decay, train
 
+VOCAB = programs.adder_vocabulary()
+
+
+def start(s, rng):
+    """The parameters of a network that has learned nothing."""
+    params = executor.init_executor(LSTM, len(VOCAB), s["D"], s["H"], rng, n_layers=1)
+    params["b_h_l0"][s["H"] : 2 * s["H"]] = 1.0  # the forget gates begin open
+    return params
+
+
+def as_batch(pairs, order):
+    """Pairs of numbers (n, 2) as one batch of questions and answers."""
+    texts = [programs.write_addition(a, b, order) for a, b in pairs.tolist()]
+    sources, answers = ([VOCAB.encode(text) for text in side] for side in zip(*texts, strict=True))
+    return executor.answer_batch(sources, answers)
+
+
+def step(params, batch, state):
+    return executor.loss_and_grads(LSTM, params, batch)
+
 
 def learn(order, seed, s):
     """Train one network. Returns its parameters and the history of `train`."""
-    vocab, rng = programs.adder_vocabulary(), np.random.default_rng(seed)
-    params = executor.init_executor(LSTM, len(vocab), s["D"], s["H"], rng, n_layers=1)
-    params["b_h_l0"][s["H"] : 2 * s["H"]] = 1.0  # the forget gates begin open
+    rng = np.random.default_rng(seed)
+    params = start(s, rng)
 
     def batches():
         while True:
-            pairs = programs.additions(s["B"], s["length"], rng)
-            texts = [programs.write_addition(a, b, order) for a, b in pairs.tolist()]
-            yield executor.answer_batch(
-                [vocab.encode(x) for x, _ in texts], [vocab.encode(y) for _, y in texts]
-            )
-
-    def step(params, batch, state):
-        return executor.loss_and_grads(LSTM, params, batch)
+            yield as_batch(programs.additions(s["B"], s["length"], rng), order)
 
     rate = linear_decay(s["lr"], s["updates"])
     history = train(step, params, batches(), s["updates"], lr=rate, max_norm=1.0, progress=False)
@@ -40,12 +52,7 @@ def learn(order, seed, s):
 
 def score(params, order, part, length, n=800):
     """Shares of right symbols, the right ones before being read, and of right answers."""
-    vocab = programs.adder_vocabulary()
-    pairs = programs.additions(n, length, np.random.default_rng(99), part)
-    texts = [programs.write_addition(a, b, order) for a, b in pairs.tolist()]
-    batch = executor.answer_batch(
-        [vocab.encode(x) for x, _ in texts], [vocab.encode(y) for _, y in texts]
-    )
+    batch = as_batch(programs.additions(n, length, np.random.default_rng(99), part), order)
     right = executor.right_symbols(executor.predict(LSTM, params, batch), batch)
     return {
         "symbols": float(right.sum() / batch.mask.sum()),
