@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from study import versions
 
 from helpers.data import reviews
-from helpers.trained.records import FOLDER
+from helpers.trained.records import TRAININGS
 
 PENALTIES = (0.03, 0.1, 0.3)
 CASES = (("characters", 1), ("characters", 2), ("words", 1), ("words", 2))
@@ -91,7 +91,7 @@ def main():
     }  # fmt: skip
     lines = ",\n".join("  " + json.dumps(r) for r in runs)
     text = f'{{"about": {json.dumps(about, indent=1)},\n"runs": [\n{lines}\n]}}\n'
-    (FOLDER / "review_words.json").write_text(text, "utf-8")
+    (TRAININGS / "review_words.json").write_text(text, "utf-8")
     print(lines)
 
 

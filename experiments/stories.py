@@ -33,7 +33,7 @@ from helpers.trained.store import write_npz
 
 SIZES = {"last": 128, "ask": 96}  # H, for about 83 thousand parameters each
 SEEDS = tuple(range(5))
-UPDATES = 5_000
+UPDATES = 12_000
 LENGTHS = (2, 4, 6, 8, 10, 12, 16, 20, 30, 40)
 SETTINGS = {
     "D": 32, "B": 256, "lr": 2e-3, "max_norm": 1.0, "forget_bias": 1.0, "stories": 200_000,

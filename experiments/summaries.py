@@ -7,8 +7,8 @@ object of the three parts), trains `helpers.seq2seq` in PyTorch from `SEEDS` sta
 and without. The time is shared out evenly; a run stops at its share or after `EPOCHS` passes, and
 keeps the weights with the lowest validation loss. About four minutes on one GPU.
 
-It writes summaries.json (every run, none left out) after each run, and the weights of the runs with
-attention and of one without: summaries_KIND_SEED.npz. It goes on where it stopped.
+It writes summaries.json (every run, none left out) after each run, summaries.npz (the weights of
+the best run with attention, by validation loss), and goes on where it stopped.
 """
 
 import argparse
@@ -191,6 +191,8 @@ def main(arguments=None):
     }  # fmt: skip
     known = {(r["case"]["attention"], r["case"]["seed"]) for r in runs}
     missing = [case for case in PLAN if case not in known]
+    best = min((r["result"]["valid_loss"] for r in runs if r["case"]["attention"] == "attention"),
+               default=np.inf)  # fmt: skip
     for i, (kind, seed) in enumerate(missing):
         left = options.seconds - (time.perf_counter() - begin)
         if left < 2:
@@ -202,12 +204,13 @@ def main(arguments=None):
         case = {"attention": kind, "seed": seed}
         runs.append({"case": case, "result": result, "seconds": seconds})
         write(path, about, runs)
-        if kind == "attention" or seed == 0:  # summary_scores.py reads them
+        if kind == "attention" and result["valid_loss"] < best:
+            best = result["valid_loss"]
             arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}
             note = {"case": case, "result": result, "settings": SETTINGS}
             texts = {"symbols": list(vocab.symbols), "about": note}
-            texts = {k: np.array(json.dumps(t)) for k, t in texts.items()}
-            write_npz(options.out / f"summaries_{kind}_{seed}.npz", arrays | texts)
+            write_npz(options.out / "summaries.npz",
+                      arrays | {k: np.array(json.dumps(t)) for k, t in texts.items()})  # fmt: skip
         print(case, {k: v for k, v in result.items() if k != "history"}, seconds, flush=True)
 
 

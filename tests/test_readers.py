@@ -1,11 +1,13 @@
 """Data of reviews, stories and docstrings: nothing leaks, every question has its answer."""
 
+import json
 import random
 
 import numpy as np
 import pytest
 
 from helpers.data import docstrings, reviews, stories
+from helpers.trained import readers, records
 
 # --- Reviews ------------------------------------------------------------------------------------
 
@@ -157,3 +159,67 @@ def test_a_file_belongs_to_one_part_and_a_broken_one_gives_nothing(tmp_path):
     assert docstrings.read_file(broken, "none") == []
     vocab = docstrings.vocabulary([docstrings.Pair("a b b", "c", "f", "p")], 5)
     assert len(vocab) == 5 and vocab.symbols[:3] == ("<s>", "</s>", "<unk>")
+
+
+# --- Stored models and their records ------------------------------------------------------------
+
+
+def test_records_of_trainings_are_whole():
+    found = sorted(path.stem for path in records.TRAININGS.glob("*.json"))
+    assert {"sentiment", "sentiment_words", "stories_ask", "stories_last"} <= set(found)
+    for name in found:
+        record = records.load(name, records.TRAININGS)
+        assert record.about["versions"].keys() >= {"python", "numpy"} and record.runs, name
+        assert "NaN" not in json.dumps([record.about, *record.runs]), name
+
+
+def test_a_stored_judge():
+    reader = readers.load("sentiment")
+    good, bad = readers.judge(reader, ["房间很干净", "房间不干净"])
+    assert good > 0 > bad
+    prefixes = readers.judge_prefixes(reader, "房间不干净")
+    assert len(prefixes) == 5 and prefixes[-1] == pytest.approx(bad, abs=1e-4)
+    with pytest.raises(ValueError, match="Chinese"):
+        readers.judge(reader, ["a clean room"])
+
+
+def test_a_stored_reader_of_stories():
+    reader = readers.load("stories_ask")
+    told = stories.make_stories(100, [6], seed=77)
+    found = readers.answer(reader, told)
+    assert np.mean([a == s.answer for a, s in zip(found.answers, told)]) > 0.9
+    assert [len(w) for w in found.weights] == [len(stories.words(s)) for s in told]
+    assert found.probabilities.min() > 1 / 12
+
+
+def test_a_stored_summariser():
+    network = readers.load_summariser()
+    body = "This function computes the mean of all entries along an axis of the array qqq ."
+    for options in ({}, {"k": 3}, {"copy": False}):
+        [line] = readers.summarise(network, [body], **options)
+        assert 0 < len(line.split()) <= docstrings.SUMMARY[1]
+        assert options.get("copy", True) is False or "<unk>" not in line
+    with pytest.raises(ValueError, match="without words"):
+        readers.summarise(network, ["!?"])
+
+
+def test_missing_and_damaged_checkpoints(tmp_path):
+    with pytest.raises(ValueError, match="name must be one of"):
+        readers.load("summaries")
+    with pytest.raises(FileNotFoundError, match="experiments/stories.py --readout ask"):
+        readers.load("stories_ask", tmp_path)
+    (tmp_path / "sentiment.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="no whole checkpoint"):
+        readers.load("sentiment", tmp_path)
+
+
+def test_rouge_and_its_interval():
+    pytest.importorskip("rouge_score")
+    found = docstrings.rouge(["compute the mean along an axis"], ["return the mean of an array"])
+    np.testing.assert_allclose(found, [[0.5, 0.2, 0.5]])
+    low, high = docstrings.interval(np.array([[0.0], [1.0]] * 50))
+    assert 0.3 < low[0] < 0.5 < high[0] < 0.7
+    with pytest.raises(ValueError, match="2 references, but 1"):
+        docstrings.rouge(["a", "b"], ["a"])
+    with pytest.raises(ValueError, match="values is empty"):
+        docstrings.interval(np.zeros((0, 3)))

@@ -8,7 +8,7 @@
       checks          Checks at the public boundary: an error names the argument and what it got
       classifier      One label for a whole sequence: embedding, a recurrent layer, and a read-out of all its states
       conv            Convolution in space and in time: the same weights at every place and step
-      ctc             Connectionist temporal classification: from frames to labels, without an alignment
+      ctc             CTC: from frames to labels, without an alignment between them
       decoding        From a decoder to an answer: greedy, sampling, beam search
       executor        One recurrent network that reads a text to its end, and then writes the answer
       forecaster      A network that forecasts, and says how sure it is
@@ -41,7 +41,7 @@
       captions        Scenes of real handwritten digits, and the captions that describe them
       corpora         Texts, from installed packages or from your own file; nothing is downloaded
       dates           Dates as people write them in many languages, and as ISO 8601 has them
-      digit_lines     Lines of real handwritten digits, without marks between them: what is written, and nothing else
+      digit_lines     Lines of real handwritten digits, without marks between them
       docstrings      Docstrings of installed packages: a body of text, and the one line that its author put above it
       forecasts       Forecasts that say how sure they are, and their scores
       frames          Films of handwritten digits that move and hide: a label for every frame
@@ -51,11 +51,12 @@
       reviews         Chinese reviews of books, hotels and computers, good or bad: read, cleaned, split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores
       source_code     Program text and scientific prose, from the source files of installed packages
+      spectra         From a waveform to what a speech recogniser reads: frames, spectrum, mel bands, logarithm
       stories         Stories of people, places and things, a fact a line, and questions about them: made data
       tasks           Synthetic tasks whose answer, and best score without memory, are known
       translation     French sentences and their English translations, from a grammar
       tunes           Folk tunes in ABC notation: read, brought into one form, parsed, and measured
-      vowels          Japanese vowels: nine men say /ae/, and the question is who speaks. Real recordings
+      vowels          Japanese vowels, real recordings: nine men say /ae/, and the question is who
       weather         Series of measurements, from installed packages, and what the calendar explains of them
     helpers/draw/     How things are drawn
       boxes           Four primitives for diagrams: a canvas, a box, an arrow, a note
@@ -71,6 +72,7 @@
       sound           Notes one can hear and see: plucked strings in NumPy, sound for a page, a piano roll
     helpers/trained/  Networks that were trained for long, and how to ask them
       candidates      Several models decide together how a word is said: their candidates, and what each is worth
+      line_reader     The trained reader of handwritten lines: its weights, and how it and others were trained
       program_runner  The trained network that runs programs, and the three that add: their weights, how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it
       readers         The readers of chapter 10: of reviews, of stories, and of docstrings

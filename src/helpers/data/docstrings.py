@@ -15,6 +15,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..checks import check_sizes
 from ..text import MARKS, UNK, Vocabulary
 from .corpora import package_folder
@@ -171,3 +173,42 @@ def vocabulary(found, size: int) -> Vocabulary:
             counts[word] = counts.get(word, 0) + 1
     ranked = sorted(counts, key=lambda w: (-counts[w], w))
     return Vocabulary((*MARKS, UNK, *sorted(ranked[: max(1, size - 3)])))
+
+
+# --- Scores -------------------------------------------------------------------------------------
+
+ROUGES = ("rouge1", "rouge2", "rougeL")
+
+
+def rouge(references, answers) -> np.ndarray:
+    """ROUGE-1, ROUGE-2 and ROUGE-L of each answer against its reference: F1 values (N, 3).
+
+    Of how many words (1), pairs of neighbours (2), or words in the order of the longest common
+    subsequence (L) do the two agree? F1 is the harmonic mean of the share of the answer and the
+    share of the reference. Computed by the package rouge-score, without stemming.
+    Raises: ValueError if the numbers of references and answers differ; ImportError that names the
+    package to install.
+    Source: Lin (2004).
+    """
+    if len(references) != len(answers):
+        raise ValueError(f"there are {len(references)} references, but {len(answers)} answers")
+    package_folder("rouge_score", "docstrings.rouge()")
+    from rouge_score import rouge_scorer
+
+    scorer = rouge_scorer.RougeScorer(ROUGES)
+    scores = (scorer.score(a, b) for a, b in zip(references, answers))
+    return np.array([[s[name].fmeasure for name in ROUGES] for s in scores])
+
+
+def interval(values: np.ndarray, n: int = 1000, seed: int = 0) -> np.ndarray:
+    """From where to where 95 % of the means lie if the pairs are drawn anew: (2, …), a bootstrap.
+
+    values: (N, …), a score for each pair.
+    Raises: ValueError if n is not a positive integer or there are no values.
+    """
+    check_sizes(n=n)
+    if len(values) == 0:
+        raise ValueError("values is empty: there is nothing to draw from")
+    rng = np.random.default_rng(seed)
+    means = [values[rng.integers(0, len(values), len(values))].mean(axis=0) for _ in range(n)]
+    return np.quantile(means, [0.025, 0.975], axis=0)

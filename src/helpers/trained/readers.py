@@ -27,6 +27,7 @@ SCRIPTS = {
     "summaries": "summaries.py",
 }
 SUMMARISER = Seq2Seq(LSTM, context="last", feed="start", attention=GENERAL)
+WITHOUT_ATTENTION = SUMMARISER._replace(attention=None)
 
 
 class Reader(NamedTuple):
@@ -57,7 +58,7 @@ def _guarded(read, name, folder, dtype):
     if not path.exists():
         raise FileNotFoundError(
             f"there is no checkpoint {path.name} in {path.parent.name}/: "
-            f"`python experiments/{SCRIPTS[name]} --out FOLDER` trains one"
+            f"`python experiments/{SCRIPTS.get(name, 'summaries.py')} --out FOLDER` trains one"
         )
     try:
         return read(name, path, dtype)
@@ -175,20 +176,21 @@ class Summariser(NamedTuple):
     model: Seq2Seq = SUMMARISER
 
 
-def load_summariser(folder: Path = FOLDER, dtype=np.float32) -> Summariser:
-    """The summariser. Raises: as `load`."""
-    return _guarded(_read_summariser, "summaries", folder, dtype)
+def load_summariser(folder: Path = FOLDER, name: str = "summaries", dtype=np.float32) -> Summariser:
+    """The summariser; name: of the file, without its ending. Raises: as `load`."""
+    return _guarded(_read_summariser, name, folder, dtype)
 
 
 def _read_summariser(name, path, dtype):
     params, texts = _read_arrays(path, dtype)
     vocab = Vocabulary(tuple(texts["symbols"]))
+    model = SUMMARISER if "W_a" in params else WITHOUT_ATTENTION
     expected = seq2seq.init_seq2seq(
-        SUMMARISER, len(vocab), len(vocab), params["enc_E"].shape[1], len(params["dec_W_hh"]),
+        model, len(vocab), len(vocab), params["enc_E"].shape[1], len(params["dec_W_hh"]),
         np.random.default_rng(0), bidirectional=True,
     )  # fmt: skip
     _check_params(params, expected)
-    return Summariser(params, vocab, texts["about"])
+    return Summariser(params, vocab, texts["about"], model)
 
 
 def summarise(summariser: Summariser, bodies, k: int = 1, copy: bool = True, B: int = 100) -> list:
@@ -217,7 +219,7 @@ def summarise(summariser: Summariser, bodies, k: int = 1, copy: bool = True, B: 
         _, weights = seq2seq.predict(model, params, pair_batch(sources, targets))
         for b, i in enumerate(chosen):
             said = vocab.decode(targets[b])
-            if copy:
+            if copy and weights is not None:
                 said = _copied(said, weights[:, b], texts[i], sources[b] == vocab.index[UNK])
             found[i] = " ".join(said)
     return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).with_name("records")
+TRAININGS = FOLDER / "trainings"  # of scripts that need hours or a GPU; no test repeats them
 
 
 class Record(NamedTuple):
