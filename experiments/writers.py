@@ -23,7 +23,7 @@ import torch_lm
 
 from helpers.data import source_code, tunes
 from helpers.text import Split
-from helpers.trained import store
+from helpers.trained import scribes, store
 
 CORPORA = {"code": source_code.code, "prose": source_code.prose, "tunes": tunes.texts}
 SETTINGS = {
@@ -50,15 +50,39 @@ def write_texts(path) -> None:
     store.write_npz(path, arrays)
 
 
+def gather(folder) -> None:
+    """Take over the trained writers of seed 0, with a note on every run of the same corpus."""
+    for corpus in CORPORA:
+        notes = [json.loads(p.read_text("utf-8")) for p in sorted(folder.rglob(f"{corpus}_?.json"))]
+        arrays = store.read_npz(next(folder.rglob(f"{corpus}_0.npz")))
+        runs = [
+            {
+                "seed": note["settings"]["seed"],
+                "updates": note["history"][-1]["updates"],
+                "passes": round(note["history"][-1]["characters"] / note["characters"][0], 1),
+                "valid": note["about"]["valid"],
+            }
+            for note in notes
+        ]
+        about = json.loads(str(arrays["about"])) | {"runs": runs, "sha256": notes[0]["sha256"]}
+        arrays["about"] = np.array(json.dumps(about))
+        store.write_npz(scribes.FOLDER / f"{corpus}.npz", arrays)
+        print(corpus, *runs, sep="\n  ")
+
+
 def main():
     parser = torch_lm.add_options(argparse.ArgumentParser(description=__doc__.split("\n")[0]))
     parser.add_argument("--corpus", choices=CORPORA)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--texts", type=Path, help="read the corpus from this file")
     parser.add_argument("--write-texts", type=Path, help="write all corpora to this file, and stop")
+    parser.add_argument("--gather", type=Path, help="store what was trained into this folder")
     args = parser.parse_args()
     if args.write_texts:
         write_texts(args.write_texts)
+        return
+    if args.gather:
+        gather(args.gather)
         return
     if args.corpus is None:
         parser.error("--corpus is missing")

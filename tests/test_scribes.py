@@ -109,3 +109,14 @@ def test_measures_on_texts_that_are_known(monkeypatch):
     music = writing.measure_tunes(["6/8\nK:G\nD|GABcBA|GABcBA|G3G2:|\n\nM:", "6/8\nK:G\nA?\n\n"])
     assert (music["ended"], music["parse"], music["end_on_tonic"]) == (1.0, 0.5, 1.0)
     assert (music["bars_add_up"], music["in_key"]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", scribes.NAMES)
+def test_the_stored_scribes_can_be_read_and_write(name):
+    scribe = scribes.load(name)
+    assert scribe.about["runs"][0]["valid"] == scribe.about["valid"]
+    texts = scribes.write_many(scribe, writing.PROMPT[name], 5, 2, np.random.default_rng(0))
+    assert [len(text) for text in texts] == [5, 5]
+    sample = {"code": "\n\n\ndef f(self, X):\n    return self\n", "prose": ":math:`x_i` is a\n",
+              "tunes": "\n\nM:6/8\nK:G\nGABc|"}[name]  # fmt: skip
+    assert scribes.bits_of_texts(scribe, [sample])[0] < 3
