@@ -25,7 +25,7 @@
       ngram           Language models that count: p(next symbol | the k symbols before it)
       notebook        The set-up of every notebook: what to do if something that it needs is missing
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
-      phrasebook      Translating by counting: a dictionary from pairs of sentences, and a memory of translations
+      phrasebook      Translating by counting: a dictionary from pairs, and a memory that is mended
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
@@ -36,7 +36,7 @@
       torch_seq2seq   The model of `seq2seq` in PyTorch: the same parameters, the same numbers
       train           One training loop for every model of the book
       unroll          Any cell over time and back; sequences of unequal length; stacks of layers
-      watcher         Labels for every frame: an eye of two convolutions, a memory, and a read-out
+      vision          An eye of two convolutions: features that say what is in a picture, and where
     helpers/data/     What the networks are fed, and how answers are scored
       captions        Scenes of real handwritten digits, and the captions that describe them
       corpora         Texts, from installed packages or from your own file; nothing is downloaded
@@ -46,7 +46,7 @@
       forecasts       Forecasts that say how sure they are, and their scores
       frames          Films of handwritten digits that move and hide: a label for every frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
-      interface       Real sentences: what a program says to its users, in English, French and Chinese
+      interface       Real sentences: what a program says, in English, French and Chinese
       programs        Short programs in a small part of Python, and what they print
       reviews         Chinese reviews of books, hotels and computers, good or bad: read, cleaned, split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores
@@ -79,7 +79,7 @@
       records         Records of long experiments: what was run, on what, and every result
       scribes         The scribes of chapter 10: LSTMs that learned the characters of code, of prose and of tunes
       store           Weights on disk: plain arrays in an .npz file, without pickle
-      translator      The trained translator of interface texts, English to French: its weights, and how to ask it
+      translator      The trained translator of interface texts: its weights, and how to ask it
       writer          The trained writer: a language model of Shakespeare's plays, and how to look inside
 
 `data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no

@@ -1,4 +1,4 @@
-"""Translating by counting: a dictionary from pairs of sentences, and a memory of translations.
+"""Translating by counting: a dictionary from pairs, and a memory that is mended.
 
 IBM's first model says how a target f_1 … f_m comes from a source e_1 … e_l: every target word picks
 a source word, each with the same chance, and is drawn from that word's translations.

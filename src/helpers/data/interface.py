@@ -1,4 +1,4 @@
-"""Real sentences: what a program says to its users, in English, French and Chinese.
+"""Real sentences: what a program says, in English, French and Chinese.
 
     Restore the previous session.      Restaurer la session précédente.      恢复上一个会话。
 

@@ -1,4 +1,4 @@
-"""The trained translator of interface texts, English to French: its weights, and how to ask it.
+"""The trained translator of interface texts: its weights, and how to ask it.
 
 Encoder and decoder of GRUs with attention, on byte-pair pieces. `experiments/sentences.py` trains
 it, beside many others; what those said to the test sentences lies in the same file.
