@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import conv, gradcheck, watcher
-from helpers.gru import GRU
-from helpers.lstm import LSTM
-from helpers.rnn import RNN
+from helpers import conv, gradcheck, vision
 
 RNG = np.random.default_rng
 
@@ -161,54 +158,57 @@ def test_a_stack_sees_its_receptive_field_and_no_step_more(dilations):
     assert not seen[: 10 - far + 1].any()
 
 
-# --- The whole network --------------------------------------------------------------------------
-
-MEMORIES = {
-    "frame": watcher.time_convolution(1, (1, 1)),
-    "time": watcher.time_convolution(2, (1, 2)),
-    **{cell.name: watcher.recurrent(cell) for cell in (RNN, GRU, LSTM)},
-}
+# --- The eye ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MEMORIES)
-def test_gradients_of_the_whole_network(name, monkeypatch):
-    monkeypatch.setattr(watcher, "CHANNELS", (2, 3))
-    monkeypatch.setattr(watcher, "KERNELS", (3, 3))
-    rng, memory = RNG(2), MEMORIES[name]
-    params = watcher.init_watcher(memory, 4, 4, 3, 3, 5, rng, np.float64)
+def test_gradients_of_the_eye_on_films(monkeypatch):
+    monkeypatch.setattr(vision, "CHANNELS", (2, 3))
+    rng = RNG(2)
+    params = vision.init_eye(4, 4, 3, rng, np.float64)
     for key, p in params.items():
         if key.startswith("b_"):
             p[:] = rng.normal(size=p.shape)  # away from the kink of relu on blank frames
-    frames = rng.random((4, 2, 4, 4))
+    frames, R = rng.random((4, 2, 4, 4)), rng.normal(size=(4, 2, 3))
     frames[2], frames[1, 0] = 0.5, 0.5  # grey ones, which the eye sees once
-    labels = [(3, rng.integers(3, size=(4, 2))), (2, rng.integers(-1, 2, size=(4, 2)))]
-    labels[1][1][0] = 1
+    _, cache = vision.look(params, frames)
+    grads = vision.look_backward(params, cache, R)
+    errors = gradcheck.compare(
+        lambda: float((R * vision.look(params, frames)[0]).sum()), params, grads
+    )
+    gradcheck.largest(errors, 1e-6)
 
-    def loss():
-        return watcher.loss_and_grads(memory, params, frames, labels).loss
 
-    grads = watcher.loss_and_grads(memory, params, frames, labels).grads
-    gradcheck.largest(gradcheck.compare(loss, params, grads), 1e-5)
+def test_gradients_of_a_stack_in_time():
+    rng, dilations = RNG(1), (1, 2)
+    params = conv.init_time_stack(2, 3, 2, rng, np.float64)
+    x, R = rng.normal(size=(6, 2, 3)), rng.normal(size=(6, 2, 3))
+    _, cache = conv.stack_forward(params, x, dilations)
+    grads, dx = conv.stack_backward(params, cache, dilations, R)
+    errors = gradcheck.compare(
+        lambda: float((R * conv.stack_forward(params, x, dilations)[0]).sum()),
+        {**params, "x": x}, {**grads, "x": dx},
+    )  # fmt: skip
+    gradcheck.largest(errors, 1e-6)
 
 
 def test_grey_frames_are_seen_once_and_answered_like_all():
     """The short cut gives what the eye gives when it looks at each frame."""
     rng = RNG(0)
-    params = watcher.init_eye(16, 16, 4, rng)
+    params = vision.init_eye(16, 16, 4, rng)
     frames = rng.random((3, 2, 16, 16), np.float32)
     frames[1], frames[2, 0] = 0.5, 0.25
-    c, _ = watcher.look(params, frames)
-    plain, _ = watcher.see(params, frames.reshape(6, 16, 16))
+    c, _ = vision.look(params, frames)
+    plain, _ = vision.see(params, frames.reshape(6, 16, 16))
     np.testing.assert_allclose(c.reshape(6, 4), plain, atol=1e-6)
 
 
 def test_what_forgets_where():
     """Round the edge of a torus, an even shift changes no maximum, and moves the mean."""
     rng = RNG(0)
-    params = watcher.init_eye(16, 16, 4, rng)
+    params = vision.init_eye(16, 16, 4, rng)
     picture = rng.random((1, 16, 16), np.float32)
-    both = [watcher.see(params, np.roll(picture, s, axis=2))[1][3][0] for s in (0, 2)]
-    F = watcher.CHANNELS[1]
+    both = [vision.see(params, np.roll(picture, s, axis=2))[1][3][0] for s in (0, 2)]
+    F = vision.CHANNELS[1]
     np.testing.assert_allclose(both[0][:F], both[1][:F], atol=1e-5)
     where = [b[F:].reshape(8, 8) for b in both]
     np.testing.assert_allclose(np.roll(where[0], 1, axis=1), where[1], atol=1e-5)
@@ -230,9 +230,8 @@ def test_what_forgets_where():
         (lambda: conv.time_forward(*in_time()[:2], np.ones((3, 2, 9))), "x has shape"),
         (lambda: conv.conv_forward(*space()[:2], np.ones((3, 2, 9))), "x has shape"),
         (lambda: conv.receptive_field(2, (1, -1)), r"dilations\[1\] must be a positive"),
-        (lambda: watcher.init_eye(7, 8, 3, RNG(0)), "R and C must be even, got 7 and 8"),
-        (lambda: MEMORIES["time"].init(3, 4, RNG(0)), "E = 3, but H = 4"),
-        (lambda: watcher.predict(MEMORIES["time"], {}, np.ones((2, 8, 8))), "frames has shape"),
+        (lambda: vision.init_eye(7, 8, 3, RNG(0)), "R and C must be even, got 7 and 8"),
+        (lambda: vision.look({}, np.ones((2, 8, 8))), "frames has shape"),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(call, words):

@@ -1,71 +1,21 @@
-"""Labels for every frame: an eye of two convolutions, a memory, and a read-out.
+"""An eye of two convolutions: features that say what is in a picture, and where.
 
-    a_t = relu(conv(pool(relu(conv(frame_t)))))      maps: F channels of R/2 × C/2 places
-    c_t = tanh([largest of each channel; mean of all channels] W_eye + b_eye)
-    h_1 … h_T = memory(c_1 … c_T)      convolutions in time, or a recurrent layer
-    z_t = h_t W_hy + b_y               scores of all labels, side by side
+    a = relu(conv(pool(relu(conv(picture)))))      maps: F channels of R/2 × C/2 places
+    c = tanh([largest of each channel; mean of all channels] W_eye + b_eye)
 
 The largest value of a channel says what is there and forgets where; the mean of all channels says
-where something is and forgets what. The eye is the same for all; what differs is the memory. With
-kernels of one step a convolution in time is a network for each frame by itself.
+where something is and forgets what.
 
-Shapes: T frames, B films, field R × C, E features of the eye, H of the memory, V labels.
+Shapes: N pictures of R × C pixels, F channels, E features; films are T frames, B films.
 """
-
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
-from . import conv, layers, unroll
+from . import conv, layers
 from .activations import drelu, dtanh, relu
 from .checks import check_shape
-from .losses import LossAndGrads, cross_entropy
 
 KERNELS, CHANNELS, POOL = (5, 3), (8, 32), 2
-
-
-class Memory(NamedTuple):
-    """What stands between eye and read-out. init(E, H, rng, dtype) → params; forward(params, c) →
-    h (T, B, H), cache; backward(params, cache, dh) → grads, dc."""
-
-    init: Callable
-    forward: Callable
-    backward: Callable
-
-
-def time_convolution(K: int, dilations) -> Memory:
-    """Causal convolutions with kernels of K steps, one layer for each dilation; H must equal E."""
-
-    def init(E, H, rng, dtype=np.float32):
-        if E != H:
-            raise ValueError(f"a stack of convolutions keeps its size: E = {E}, but H = {H}")
-        return conv.init_time_stack(K, E, len(dilations), rng, dtype)
-
-    return Memory(
-        init,
-        partial(_dilated, conv.stack_forward, dilations),
-        lambda params, cache, dh: conv.stack_backward(params, cache, dilations, dh),
-    )
-
-
-def _dilated(forward, dilations, params, c):
-    return forward(params, c, dilations)
-
-
-def recurrent(cell) -> Memory:
-    """One recurrent layer of any cell, from a state of zeros."""
-
-    def forward(params, c):
-        hs, _, cache = unroll.forward(cell, params, c)
-        return hs, cache
-
-    def backward(params, cache, dh):
-        grads, dc, _ = unroll.backward(cell, params, cache, dh)
-        return grads, dc
-
-    return Memory(partial(unroll.init_cell, cell), forward, backward)
 
 
 def init_maps(rng, channels=CHANNELS, dtype=np.float32) -> dict:
@@ -145,18 +95,6 @@ def see_backward(params: dict, cache, dc: np.ndarray) -> dict:
     return grads | {"W_eye": both.T @ dz, "b_eye": dz.sum(axis=0)}
 
 
-def init_watcher(memory: Memory, R, C, E: int, H: int, V: int, rng, dtype=np.float32) -> dict:
-    """All parameters in one dict: the eye's, the memory's, W_hy (H, V), b_y (V,).
-
-    Raises: ValueError if a size is not a positive integer, or does not fit.
-    """
-    return {
-        **init_eye(R, C, E, rng, dtype),
-        **memory.init(E, H, rng, dtype),
-        **layers.init_linear(H, V, rng, dtype),
-    }
-
-
 def look(params: dict, frames: np.ndarray, edge: str = "wrap"):
     """The eye on each frame of each film: (T, B, R, C) → c (T, B, E), and a cache."""
     check_shape("frames", frames, ("T", "B", "R", "C"))
@@ -179,31 +117,3 @@ def look_backward(params: dict, cache, dc: np.ndarray) -> dict:
     at_once = np.zeros_like(inner[-1])
     np.add.at(at_once, place, dc.reshape(len(place), -1))
     return see_backward(params, inner, at_once)
-
-
-def predict(memory: Memory, params: dict, frames: np.ndarray) -> np.ndarray:
-    """Scores z (T, B, V) of all labels at every frame (T, B, R, C)."""
-    c, _ = look(params, frames)
-    return layers.linear_forward(params, memory.forward(params, c)[0])
-
-
-def loss_and_grads(memory: Memory, params: dict, frames: np.ndarray, labels):
-    """A cross-entropy for each label (nats, mean over the frames that have it), summed; gradients.
-
-    labels: pairs (number of classes, targets (T, B)); a target of −1 is not scored. Their scores
-    lie side by side in z, in this order.
-    Raises: ValueError, TypeError or IndexError that names the argument.
-    """
-    c, eye_cache = look(params, frames)
-    h, cache = memory.forward(params, c)
-    z = layers.linear_forward(params, h)
-    check_shape("z", z, (*frames.shape[:2], sum(n for n, _ in labels)))
-    loss, parts, first = 0.0, [], 0
-    for n, targets in labels:
-        scored = targets >= 0
-        one, dz = cross_entropy(z[..., first : first + n], np.where(scored, targets, 0), scored)
-        loss, first = loss + one, first + n
-        parts.append(dz)
-    grads, dh = layers.linear_backward(params, h, np.concatenate(parts, axis=-1))
-    memory_grads, dc = memory.backward(params, cache, dh)
-    return LossAndGrads(loss, {**look_backward(params, eye_cache, dc), **memory_grads, **grads})
