@@ -20,7 +20,7 @@ state is written to a file after every epoch. Started again with the same settin
 after the last whole epoch, and without `--seconds` it ends with the same weights as a run that
 nobody interrupted (on a CPU, with the same number of threads). Weights are written in 8 bits each.
 
-The defaults take about two minutes on a large GPU, and four to five hours on two CPU cores.
+The defaults take about two minutes on a large GPU, and some four hours (an estimate) on two cores.
 """
 
 import argparse

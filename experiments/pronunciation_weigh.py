@@ -6,13 +6,14 @@ FOLDER holds what `pronunciation_combine.py` wrote (pronunciation_candidates.npz
 (pron_NAME.npz). This adds the scores of joint n-grams, from left to right and from right to left,
 and those of relatives; keeps the `--keep` best candidates of a word by a mixture that is fitted on
 validation; fits the weights of every step on validation; and measures each step on the test words,
-once. It writes src/helpers/trained/g2p_candidates.npz and records/pronunciation.json.
+once. It writes src/helpers/trained/g2p_candidates.npz and records/trainings/pronunciation.json.
 
 About two minutes on one core.
 """
 
 import argparse
 import json
+import platform
 import sys
 import time
 from pathlib import Path
@@ -24,9 +25,9 @@ from pronunciation_combine import FLOOR, arrays_of, read_lists
 
 from helpers import graphones
 from helpers.data import g2p
-from helpers.trained import candidates, records, store
+from helpers.trained import candidates, store
 
-ORDER = 6  # chosen on validation by pronunciation_counts.py
+ORDER = 6  # of 4, 6 and 8 the best on validation, see pronunciation_counts.py
 
 
 class Counts:
@@ -127,6 +128,24 @@ def steps(names) -> dict:
     return found
 
 
+def more_mixtures(names) -> dict:
+    """Mixtures to compare: one more witness beside the first model; two halves of the networks."""
+    first = "fwd0"
+    found = {("pair", "alone"): (first,)}
+    for label, more in (
+        ("the same, another seed", ("fwd1",)), ("from right to left", ("bwd0",)),
+        ("given cuts", ("ali0",)), ("from phones to letters", ("spl0",)),
+        ("joint n-grams", Counts.names), ("relatives", pronunciation_relatives.NAMES),
+    ):  # fmt: skip
+        if set(more) <= set(names):
+            found["pair", label] = (first, *more)
+    for label, seed in (("first seeds", "0"), ("second seeds", "1")):
+        three = tuple(kind + seed for kind in ("fwd", "bwd", "ali"))
+        if set(three) <= set(names):
+            found["half", label] = three
+    return found
+
+
 def fitted(c, chosen) -> np.ndarray:
     """Weights (M,) of all scores of c, fitted for the chosen ones, 0 for all others."""
     part = only(c, chosen)
@@ -151,7 +170,7 @@ def main(arguments=None):
     parser.add_argument("--limit", type=int, help="use so many words only (to try it)")
     parser.add_argument("--valid-only", action="store_true", help="do not measure, do not write")
     parser.add_argument("--out", type=Path, default=candidates.FILE)
-    parser.add_argument("--record", type=Path, default=records.FOLDER / "pronunciation.json")
+    parser.add_argument("--record", type=Path, default=candidates.RUNS)
     options = parser.parse_args(arguments)
     begin = time.perf_counter()
     path = next(options.folder.rglob("pronunciation_candidates.npz"))
@@ -164,24 +183,26 @@ def main(arguments=None):
     print("all candidates:", len(valid.word), candidates.rates(valid, all_weights),
           "out of reach", candidates.out_of_reach(valid))  # fmt: skip
     valid, valid_ids = prune(valid, ids, all_weights, options.keep)
-    table, weights = [], {}
-    for label, chosen in every.items():
-        weights[label] = fitted(valid, chosen)
-        row = {"step": label, "scores": list(chosen),
-               "weights": weights[label][weights[label] != 0].round(4).tolist(),
-               "valid": candidates.rates(valid, weights[label])._asdict(),
-               "valid_crossed_wer": crossed(valid, chosen)}  # fmt: skip
-        table.append(row)
-        print(label, row["valid"], row["valid_crossed_wer"], flush=True)
-    print({n: w.round(2) for n, w in zip(valid.names, weights[label])})
+    mixtures = {("step", label): chosen for label, chosen in every.items()}
+    mixtures |= more_mixtures(valid.names)
+    table, weights = {}, {}
+    for case, chosen in mixtures.items():
+        weights[case] = fitted(valid, chosen)
+        table[case] = {
+            "scores": list(chosen),
+            "weights": [round(float(weights[case][valid.names.index(n)]), 4) for n in chosen],
+            "valid": candidates.rates(valid, weights[case])._asdict(),
+            "valid_crossed_wer": crossed(valid, chosen),
+        }
+        print(*case, table[case]["valid"], table[case]["valid_crossed_wer"], flush=True)
     print("out of reach", candidates.out_of_reach(valid))
     if options.valid_only:
         return
     test, ids = with_scores("test", path, counts, relatives, options.limit)
     test, test_ids = prune(test, ids, all_weights, options.keep)
-    for row in table:
-        row["test"] = candidates.rates(test, weights[row["step"]])._asdict()
-        print(row["step"], row["test"], flush=True)
+    for case, row in table.items():
+        row["test"] = candidates.rates(test, weights[case])._asdict()
+        print(*case, row["test"], flush=True)
     arrays = {}
     for part, c, some in (("valid", valid, valid_ids), ("test", test, test_ids)):
         cuts = np.cumsum(np.bincount(c.word, minlength=len(c.words)))[:-1]
@@ -189,19 +210,26 @@ def main(arguments=None):
         arrays |= arrays_of(part, lists, c.scores)
     about = {"names": valid.names, "keep": options.keep}
     store.write_npz(options.out, arrays | {"about": np.array(json.dumps(about))})
-    runs = [{"case": {"step": row.pop("step")}, "result": row} for row in table]
-    for file in sorted(options.folder.rglob("pron_*.npz")):
-        note = json.loads(str(store.read_npz(file)["about"]))
-        runs.append({"case": {"model": file.stem.removeprefix("pron_")}, "result": note})
+    runs = [{"case": dict([case]), "result": row} for case, row in table.items()]
+    for file in sorted(options.folder.rglob("pron_*")):  # .json: runs whose weights are not kept
+        if file.suffix == ".json":
+            about = json.loads(file.read_text("utf-8"))
+        else:
+            about = json.loads(str(store.read_npz(file)["about"]))
+        runs.append({"case": {"model": file.stem.removeprefix("pron_")}, "result": about})
     note = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "command": "experiments/pronunciation.py, _counts.py, _combine.py, _weigh.py",
+        "versions": {"python": platform.python_version(), "numpy": np.__version__},
+        "machine": platform.machine(),
         "settings": {"keep": options.keep, "order": ORDER},
         "out_of_reach": {"valid": candidates.out_of_reach(valid),
                          "test": candidates.out_of_reach(test)},
         "own": json.loads(str(store.read_npz(path)["about"]))["own"],
     }  # fmt: skip
-    options.record.write_text(json.dumps({"about": note, "runs": runs}, indent=1) + "\n", "utf-8")
+    lines = ",\n".join("  " + json.dumps(run) for run in runs)
+    text = f'{{\n "about": {json.dumps(note)},\n "runs": [\n{lines}\n ]\n}}\n'
+    options.record.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":

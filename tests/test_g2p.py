@@ -343,15 +343,15 @@ def test_the_model_that_comes_with_the_book_can_read():
     checkpoint = pronouncer.load()
     words = g2p.split().test[::25]
     rates = g2p.error_rates(words, pronouncer.pronounce_all(checkpoint, words))
-    assert rates.wer < 0.40  # on all test words it is lower: the notebook says how low
-    assert rates.per < 0.10
+    recorded = checkpoint.about["test"]  # on all test words
+    assert abs(rates.wer - recorded["wer"]) < 0.05
+    assert rates.per < 0.08
     [best, *_] = pronouncer.pronounce(checkpoint, "knight")
     assert best.phones == ("N", "AY", "T")
     assert best.ended
     assert best.attention[1].argmax() in (2, 3, 4)  # AY: i, g or h
-    assert (
-        len(pronouncer.pronounce(checkpoint, "pneumonoultramicroscopicsilicovolcanoconiosis")) == 5
-    )
+    long = pronouncer.pronounce(checkpoint, "pneumonoultramicroscopicsilicovolcanoconiosis")
+    assert 1 <= len(long) <= 5
 
 
 # --- The baseline without a network ---------------------------------------------------------------

@@ -71,7 +71,7 @@
       plots           Curves, dots and maps in one style
       sound           Notes one can hear and see: plucked strings in NumPy, sound for a page, a piano roll
     helpers/trained/  Networks that were trained for long, and how to ask them
-      candidates      Several models decide together how a word is said: their candidates, and what each is worth
+      candidates      Several models decide together how a word is said: candidates, scores, weights
       line_reader     The trained reader of handwritten lines: its weights, and how it and others were trained
       program_runner  The trained network that runs programs, and the three that add: their weights, how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it

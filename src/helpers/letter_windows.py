@@ -29,10 +29,11 @@ def align(sources, targets, V: int, P: int, n_iter: int = 5) -> list:
             np.add.at(one, (x[:, i], y[:, j]), 1)
     one /= one.sum(axis=1, keepdims=True)
     tables = np.full(V, 0.1), one, 0.05 * one[:, :, None] * one[:, None, :]
-    sizes = cut(sources, targets, tables)
-    for _ in range(n_iter - 1):
-        sizes = cut(sources, targets, chunk_tables(sources, targets, sizes, V, P))
-    return sizes
+    for i in range(n_iter):
+        cuts = _cut(batches, tables)
+        if i < n_iter - 1:
+            tables = _count(batches, cuts, V, P)
+    return _in_order(len(sources), batches, cuts)
 
 
 def _of_equal_shape(sources, targets):
@@ -47,16 +48,42 @@ def _of_equal_shape(sources, targets):
     ]
 
 
+def _cut(batches, tables):
+    """The best cuts of every batch."""
+    logs = [np.log(table) for table in tables]
+    return [best_cuts(x, y, *logs) for _, x, y in batches]
+
+
+def _count(batches, cuts, V, P):
+    """The tables of `cut`, from cuts."""
+    none, one, two = np.full(V, 0.5), np.full((V, P), 0.01), np.full((V, P, P), 1e-4)
+    for (_, x, y), sizes in zip(batches, cuts):
+        ends = sizes.cumsum(axis=1)
+        np.add.at(none, x[sizes == 0], 1)
+        b, i = np.nonzero(sizes == 1)
+        np.add.at(one, (x[b, i], y[b, ends[b, i] - 1]), 1)
+        b, i = np.nonzero(sizes == 2)
+        np.add.at(two, (x[b, i], y[b, ends[b, i] - 2], y[b, ends[b, i] - 1]), 1)
+    total = none + one.sum(axis=1) + two.sum(axis=(1, 2))
+    return none / total, one / total[:, None], two / total[:, None, None]
+
+
+def _in_order(n, batches, cuts):
+    """Sizes of n words, in their order; None for those that are in no batch."""
+    found = [None] * n
+    for (members, _, _), sizes in zip(batches, cuts):
+        for i, row in zip(members, sizes):
+            found[i] = row
+    return found
+
+
 def cut(sources, targets, tables) -> list:
     """The most probable sizes of every word, as `align` returns them.
 
     tables: P(no phone | letter) (V,), P(phone | letter) (V, P), P(two | letter) (V, P, P).
     """
-    found, logs = [None] * len(sources), [np.log(table) for table in tables]
-    for members, x, y in _of_equal_shape(sources, targets):
-        for i, row in zip(members, best_cuts(x, y, *logs)):
-            found[i] = row
-    return found
+    batches = _of_equal_shape(sources, targets)
+    return _in_order(len(sources), batches, _cut(batches, tables))
 
 
 def chunk_tables(sources, targets, sizes, V: int, P: int) -> tuple:
@@ -64,15 +91,9 @@ def chunk_tables(sources, targets, sizes, V: int, P: int) -> tuple:
 
     Every count begins at a small number, so that nothing is impossible.
     """
-    none, one, two = np.full(V, 0.5), np.full((V, P), 0.01), np.full((V, P, P), 1e-4)
-    kept = [i for i, size in enumerate(sizes) if size is not None]
-    x, size = (np.concatenate([part[i] for i in kept]) for part in (sources, sizes))
-    y, ends = np.concatenate([targets[i] for i in kept]), size.cumsum()
-    np.add.at(none, x[size == 0], 1)
-    np.add.at(one, (x[size == 1], y[ends[size == 1] - 1]), 1)
-    np.add.at(two, (x[size == 2], y[ends[size == 2] - 2], y[ends[size == 2] - 1]), 1)
-    total = none + one.sum(axis=1) + two.sum(axis=(1, 2))
-    return none / total, one / total[:, None], two / total[:, None, None]
+    batches = _of_equal_shape(sources, targets)
+    cuts = [np.array([sizes[i] for i in members]) for members, _, _ in batches]
+    return _count(batches, cuts, V, P)
 
 
 def best_cuts(x, y, none, one, two):

@@ -1,4 +1,4 @@
-"""Several models decide together how a word is said: their candidates, and what each is worth.
+"""Several models decide together how a word is said: candidates, scores, weights.
 
 `experiments/pronunciation_combine.py` collects the candidates of all models for every word of
 validation and test, and the log P that each model gives to each of them;
@@ -20,9 +20,11 @@ import numpy as np
 
 from ..checks import check_shape, check_sizes
 from ..data.g2p import bare, error_rates, phones, pronunciations, split
+from . import records
 from .store import read_npz
 
 FILE = Path(__file__).with_name("g2p_candidates.npz")
+RUNS = records.TRAININGS / "pronunciation.json"
 
 
 class Candidates(NamedTuple):
@@ -73,6 +75,15 @@ def load(part: str, path=FILE) -> Candidates:
     )
     words = getattr(split(), part)[: len(count)]
     return gather(words, about["names"], count, ways, scores.astype(np.float64))
+
+
+def runs(path=RUNS) -> records.Record:
+    """The record of all trainings (case "model") and mixtures ("step", "pair", "half").
+
+    Raises: FileNotFoundError if there is none.
+    """
+    path = Path(path)
+    return records.load(path.stem, path.parent)
 
 
 def gather(words, names, count, ways, scores) -> Candidates:

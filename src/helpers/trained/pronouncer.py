@@ -1,7 +1,8 @@
 """The trained pronunciation model: its weights, and how to ask it.
 
-An LSTM encoder in two directions, an LSTM decoder, and attention. `experiments/pronunciation.py`
-trains it and writes the checkpoint that `load` reads.
+An LSTM encoder of two layers in two directions, an LSTM decoder, and attention.
+`experiments/pronunciation.py` trains it and writes the checkpoint that `load` reads. It writes
+phones with marks of stress; what is said here goes without them (`Answer.stressed` keeps them).
 """
 
 import json
