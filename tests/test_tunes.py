@@ -1,9 +1,12 @@
 """Tunes: one form from many, read back note for note, measured; and sound."""
 
+import json
 import random
+import re
 import warnings
 import wave
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -201,3 +204,20 @@ def test_sound_on_a_page_has_a_label_and_words():
     assert 'aria-label="a &quot;reel&quot; &amp; more"' in html and "C♯4 1, rest 2" in html
     assert "a &quot;reel&quot;" in html.split("<audio")[0]
     assert "C♯4" in repr(heard) and sound.in_words([(61, 1.0), (None, 2)]) == "C♯4 1, rest 2"
+
+
+def test_every_sound_in_the_notebooks_has_a_label_and_words():
+    """Whoever cannot hear a sound finds its name and its notes beside the player."""
+    folder = Path(__file__).parents[1] / "notebooks"
+    heard = 0
+    for path in sorted(folder.glob("*.ipynb")):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                html = "".join(output.get("data", {}).get("text/html", ""))
+                players = html.count("<audio")
+                heard += players
+                labels = re.findall(r'<audio controls preload="none" aria-label="([^"]{5,})"', html)
+                assert len(labels) == html.count("<figcaption>") == players, path.name
+                words = re.findall(r"<summary>.+?</summary><p>([^<]{20,})</p>", html)
+                assert len(words) == players, path.name
+    assert heard == 4 or not (folder / "29_music.ipynb").exists()
