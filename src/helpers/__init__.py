@@ -6,7 +6,7 @@
       bpe             Byte-pair encoding: pieces of words, learned from a text by counting
       captioner       A network that says what it sees: an eye of one layer, and a decoder
       checks          Checks at the public boundary: an error names the argument and what it got
-      classifier      One label for a whole sequence: embedding, a recurrent layer, and a read-out of all its states
+      classifier      One label for a whole sequence: four ways to read out all its states
       conv            Convolution in space and in time: the same weights at every place and step
       ctc             CTC: from frames to labels, without an alignment between them
       decoding        From a decoder to an answer: greedy, sampling, beam search
@@ -42,17 +42,17 @@
       corpora         Texts, from installed packages or from your own file; nothing is downloaded
       dates           Dates as people write them in many languages, and as ISO 8601 has them
       digit_lines     Lines of real handwritten digits, without marks between them
-      docstrings      Docstrings of installed packages: a body of text, and the one line that its author put above it
+      docstrings      Docstrings of installed packages: a body, and the line that sums it up
       forecasts       Forecasts that say how sure they are, and their scores
       frames          Films of handwritten digits that move and hide: a label for every frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says, in English, French and Chinese
       programs        Short programs in a small part of Python, and what they print
-      reviews         Chinese reviews of books, hotels and computers, good or bad: read, cleaned, split without leaks
+      reviews         Chinese reviews, good or bad: cleaned, and split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores
       source_code     Program text and scientific prose, from the source files of installed packages
       spectra         From a waveform to what a speech recogniser reads: frames, spectrum, mel bands, logarithm
-      stories         Stories of people, places and things, a fact a line, and questions about them: made data
+      stories         Stories of people and things, a fact a line, and questions: made data
       tasks           Synthetic tasks whose answer, and best score without memory, are known
       translation     French sentences and their English translations, from a grammar
       tunes           Folk tunes in ABC notation: read, brought into one form, parsed, and measured

@@ -1,4 +1,4 @@
-"""One label for a whole sequence: embedding, a recurrent layer, and a read-out of all its states.
+"""One label for a whole sequence: four ways to read out all its states.
 
     x_t = E[id_t]      h_t = cell(x_t, h_{t−1})      s = pool(h_1 … h_n)      z = s W_hy + b_y
 

@@ -1,4 +1,4 @@
-"""Docstrings of installed packages: a body of text, and the one line that its author put above it.
+"""Docstrings of installed packages: a body, and the line that sums it up.
 
 A docstring of scientific Python begins with a summary line; paragraphs follow. So a program can
 read thousands of pairs, text and summary, written by people who did not know that they would serve

