@@ -51,13 +51,13 @@
       reviews         Chinese reviews, good or bad: cleaned, and split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores
       source_code     Program text and scientific prose, from the source files of installed packages
-      spectra         From a waveform to what a speech recogniser reads: frames, spectrum, mel bands, logarithm
+      spectra         From a waveform to what a recogniser reads: frames, spectrum, mel bands
       stories         Stories of people and things, a fact a line, and questions: made data
       tasks           Synthetic tasks whose answer, and best score without memory, are known
       translation     French sentences and their English translations, from a grammar
       tunes           Folk tunes in ABC notation: read, brought into one form, parsed, and measured
       vowels          Japanese vowels, real recordings: nine men say /ae/, and the question is who
-      weather         Series of measurements, from installed packages, and what the calendar explains of them
+      weather         Series of measurements, and what the calendar explains of them
     helpers/draw/     How things are drawn
       boxes           Four primitives for diagrams: a canvas, a box, an arrow, a note
       chapter1        Diagrams of chapter 1: shapes of tasks, windows against states
@@ -69,18 +69,18 @@
       chapter8        Diagrams of chapter 8: stacks, both directions, tags
       chapter9        Diagrams of chapter 9: encoder and decoder, attention, search
       plots           Curves, dots and maps in one style
-      sound           Notes one can hear and see: plucked strings in NumPy, sound for a page, a piano roll
+      sound           Notes to hear and see: plucked strings in NumPy, audio, a piano roll
     helpers/trained/  Networks that were trained for long, and how to ask them
       candidates      Several models decide together how a word is said: candidates, scores, weights
-      line_reader     The trained reader of handwritten lines: its weights, and how it and others were trained
-      program_runner  The trained network that runs programs, and the three that add: their weights, how to ask them
+      line_reader     The trained reader of handwritten lines: its weights, and how it was trained
+      program_runner  Trained networks that run programs and add: weights, and how to ask them
       pronouncer      The trained pronunciation model: its weights, and how to ask it
       readers         The readers of chapter 10: of reviews, of stories, and of docstrings
       records         Records of long experiments: what was run, on what, and every result
-      scribes         The scribes of chapter 10: LSTMs that learned the characters of code, of prose and of tunes
+      scribes         LSTMs that learned the characters of code, of prose and of tunes
       store           Weights on disk: plain arrays in an .npz file, without pickle
       translator      The trained translator of interface texts: its weights, and how to ask it
-      writer          The trained writer: a language model of Shakespeare's plays, and how to look inside
+      writer          A trained language model of Shakespeare's plays, and how to look inside
 
 `data`, `draw` and `trained` are wings of their own: `data` and `draw` know nothing of networks, no
 network knows of them, and only `trained` knows both sides. NumPy runs everything; torch is imported

@@ -1,4 +1,4 @@
-"""From a waveform to what a speech recogniser reads: frames, spectrum, mel bands, logarithm.
+"""From a waveform to what a recogniser reads: frames, spectrum, mel bands.
 
     signal → frames of 25 ms → window → |Fourier transform|² → mel bands → logarithm
 

@@ -1,4 +1,4 @@
-"""Series of measurements, from installed packages, and what the calendar explains of them.
+"""Series of measurements, and what the calendar explains of them.
 
     seattle()   the warmest temperature of each day in Seattle, 2012 to 2015: 1,461 days, no gap
     co2()       carbon dioxide on Mauna Loa, a value a week, 1958 to 2001; some weeks are missing

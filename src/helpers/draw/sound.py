@@ -1,4 +1,4 @@
-"""Notes one can hear and see: plucked strings in NumPy, sound for a page, a piano roll.
+"""Notes to hear and see: plucked strings in NumPy, audio, a piano roll.
 
 A melody is a list of (pitch, beats): pitch in semitones with middle C = 60, None for a rest; length
 in any unit, of which `beat` says how many seconds it lasts. Sound is a vector of numbers in −1 … 1.

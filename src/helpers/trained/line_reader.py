@@ -1,4 +1,4 @@
-"""The trained reader of handwritten lines: its weights, and how it and others were trained.
+"""The trained reader of handwritten lines: its weights, and how it was trained.
 
 Two layers of LSTM cells in two directions, 96 units each, trained with CTC for about a minute on a
 GPU by `experiments/digit_lines.py`. Ask it with `ctc.predict(LSTM, params, x, lengths)`.

@@ -1,4 +1,4 @@
-"""The trained network that runs programs, and the three that add: their weights, how to ask them.
+"""Trained networks that run programs and add: weights, and how to ask them.
 
 `experiments/programs.py` trains them; its records, of these and of the networks that were compared,
 lie in the same file.

@@ -1,4 +1,4 @@
-"""The scribes of chapter 10: LSTMs that learned the characters of code, of prose and of tunes.
+"""LSTMs that learned the characters of code, of prose and of tunes.
 
 `experiments/writers.py` trains them; `load` reads what it wrote. A `Scribe` holds the parameters of
 `language_model` (one LSTM layer), so everything that chapter 5 does with such a model works here.

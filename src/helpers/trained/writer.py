@@ -1,4 +1,4 @@
-"""The trained writer: a language model of Shakespeare's plays, and how to look inside.
+"""A trained language model of Shakespeare's plays, and how to look inside.
 
 An embedding, a stack of LSTM layers and a read-out: a model of `helpers.language_model`, trained
 for long by `experiments/shakespeare.py`. Shapes: T time steps, B batch, H hidden units of a layer.
