@@ -270,7 +270,7 @@ def test_networks_are_read_and_asked(tmp_path):
 def test_the_stored_networks_choose_and_add():
     networks = program_runner.load()
     assert set(networks.about) == {"runner", "strategies", "adder"}
-    assert networks.about["runner"]["updates"] > 1000
+    assert networks.about["runner"]["about"]["updates"] > 1000
     codes = ["print((5 if 3>2 else 9))", "print((123 if 500<400 else 678))", "print((3+4))"]
     right = [str(programs.run(code)) for code in codes]
     assert program_runner.answers(networks.runner, codes) == right
