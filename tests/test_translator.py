@@ -52,3 +52,12 @@ def test_errors(tmp_path):
     bad = model._replace(params=model.params | {"b_y": model.params["b_y"] * np.nan})
     with pytest.raises(ValueError, match="b_y is not finite"):
         translator.save(path, bad, {})
+
+
+def test_the_file_of_the_book():
+    model, said = translator.load(), translator.said()
+    assert translator.translate_all(model, ["Close tab"])[0].startswith("Fermer")
+    assert set(said) == {"fr_pieces", "fr_words", "zh_pieces", "zh_words"}
+    for name, texts in said.items():
+        assert [len(t) for t in texts] == [{"fr": 441, "zh": 450}[name[:2]]] * 3
+    assert translator.CHECKPOINT.stat().st_size < 1.5e6
