@@ -10,14 +10,14 @@ from helpers.gru import GRU
 from helpers.lstm import LSTM
 from helpers.text import pad
 
-SIZES = {"V": 9, "D": 3, "H": 4, "C": 3}
+SIZES = {"V": 7, "D": 3, "H": 4, "C": 3}
 
 
 def problem(readout, cell=LSTM, seed=0, lengths=(5, 2, 7, 1)):
     rng = np.random.default_rng(seed)
     params = classifier.init_classifier(cell, **SIZES, rng=rng, readout=readout, dtype=np.float64)
     for name in params:  # a question of zeros, or biases of zero, would hide a wrong gradient
-        params[name] = params[name] + 0.3 * rng.standard_normal(params[name].shape)
+        params[name] = params[name] + 0.6 * rng.standard_normal(params[name].shape)
     ids, lengths = pad([rng.integers(0, SIZES["V"], n) for n in lengths])
     return params, ids, lengths, rng.integers(0, SIZES["C"], len(lengths)), rng
 
@@ -26,8 +26,9 @@ def loss_of(*arguments):
     return classifier.loss_and_grads(*arguments).loss
 
 
-@pytest.mark.parametrize("cell", [LSTM, GRU])
-@pytest.mark.parametrize("readout", classifier.READOUTS)
+@pytest.mark.parametrize(
+    ("readout", "cell"), [*((r, LSTM) for r in classifier.READOUTS), ("ask", GRU)]
+)
 def test_gradients_against_finite_differences(readout, cell):
     params, ids, lengths, targets, rng = problem(readout, cell)
     masks = (rng.random((len(ids), len(lengths), 3)) < 0.7) / 0.7, np.full((len(lengths), 4), 1.3)
@@ -59,7 +60,7 @@ def test_padding_changes_nothing_and_each_sequence_stands_alone(readout):
     params, ids, lengths, targets, _ = problem(readout)
     read = classifier.predict(LSTM, params, ids, lengths, readout)
     grads = classifier.loss_and_grads(LSTM, params, ids, targets, lengths, readout).grads
-    wider = np.full((len(ids) + 4, len(lengths)), 8)  # other symbols stand in a longer padding
+    wider = np.full((len(ids) + 4, len(lengths)), 6)  # other symbols stand in a longer padding
     for b, n in enumerate(lengths):
         wider[:n, b] = ids[:n, b]
     other = classifier.predict(LSTM, params, wider, lengths, readout)
@@ -89,7 +90,7 @@ def test_what_it_says_after_each_token_is_what_it_says_of_the_beginning(readout)
 def test_attention_begins_as_the_mean():
     rng = np.random.default_rng(0)
     params = classifier.init_classifier(GRU, **SIZES, rng=rng, readout="attention")
-    ids, lengths = pad([rng.integers(0, 9, n) for n in (3, 6)])
+    ids, lengths = pad([rng.integers(0, 7, n) for n in (3, 6)])
     a, m = (classifier.predict(GRU, params, ids, lengths, r).z for r in ("attention", "mean"))
     np.testing.assert_allclose(a, m, atol=1e-6)
 
