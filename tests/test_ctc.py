@@ -187,7 +187,7 @@ def test_best_path_is_not_the_best_labelling():
 
 def test_whole_network():
     rng = np.random.default_rng(0)
-    params = ctc.init_reader(LSTM, 3, 4, 4, rng, 2, True, np.float64)
+    params = ctc.init_reader(LSTM, 3, 2, 4, rng, 2, True, np.float64)
     x, lengths, targets = rng.normal(size=(6, 2, 3)), np.array([6, 4]), [[1, 1, 3], [2]]
     grads = ctc.loss_and_grads(LSTM, params, x, targets, lengths).grads
 
