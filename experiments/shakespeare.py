@@ -72,6 +72,15 @@ GROUPS = {
           for n in (100_000, 300_000, 1_000_000)),
     ],
 }  # fmt: skip
+FURTHER = network(  # seed 1 of `long`, trained on from its weights
+    "further", "LSTM, trained on", "lstm", 1, B=32, reset=0.03, lr=1e-3, warm=0.05,
+    drop_in=0.1, drop=0.2, drop_out=0.2,
+) | {"average": 0.97}  # fmt: skip
+EQUAL = [  # one reading of the plays each; rates: half of the best in the pilot of `small`
+    network("equal", cell.upper(), cell, seed, 400_000, 1, B=32, T=50, reset=0.03, lr=lr)
+    for seed in (0,) for cell, lr in (("lstm", 3e-3), ("gru", 3e-3), ("rnn", 7.5e-4))
+]  # fmt: skip
+READING = 2942  # updates of 32 streams of 50 characters
 PILOT = {"long": 0.10, "large": 0.15, "small": 0.15}  # share of the time
 AT_THE_END = {"long": 0.16, "large": 0.10, "small": 0.10}  # to score
 KEEP = {  # whose weights come back
@@ -272,6 +281,103 @@ def train_group(cases, args) -> list:
     return results
 
 
+def train_further(file: Path, args) -> dict:
+    """Train a network on from stored weights, at a low rate; write OUT/further.json and weights.
+
+    Streams start from zero states now and then (`reset`), which the first training never showed
+    them.
+    """
+    import torch
+    import torch_lm
+
+    device = torch_lm.prepare(args)
+    vocab, train, valid, test = encoded()
+    [run] = torch_lm.make_runs(
+        args, device, {label(FURTHER): model_settings(FURTHER)}, train, len(vocab)
+    )
+    run.model.load(torch_lm.read(file).params)
+    for mean, p in zip(run.mean, run.trained):
+        mean.copy_(p.detach())
+    work, before = args.work / "further.work.pt", 0.0
+    if work.exists():
+        saved = torch.load(work, map_location=device, weights_only=False)
+        run.resume(saved["run"])
+        before = saved["elapsed"]
+    clock = torch_lm.Clock(args.seconds, before=before)
+
+    def save():
+        partial = work.with_suffix(".partial")
+        torch.save({"run": run.state(), "elapsed": clock.elapsed}, partial)
+        partial.replace(work)
+
+    def look(run):
+        part = valid[:30_000]
+        with run.averaged():
+            mean = torch_lm.bits(run.model, part, 30)
+        found = {
+            "valid": round(mean, 4),
+            "valid_last": round(torch_lm.bits(run.model, part, 30), 4),
+        }
+        print({**found, "updates": run.updates, "seconds": round(clock.elapsed)}, flush=True)
+        return found
+
+    if not run.history:
+        run.history.append({"share": 0.0, "characters": 0, "train": None, **look(run)})
+    torch_lm.train([run], clock, (0.25, 0.5, 0.75, 1.0), look, save=save)
+    save()
+    last = run.history[-1]
+    use_mean = last["valid"] <= last["valid_last"]
+    with run.averaged(use_mean) as model:
+        params = model.params()
+    result = {
+        "mean_of_weights": use_mean, "updates": run.updates, "characters": run.characters,
+        "curve": [[h["characters"], h["valid"], h["valid_last"]] for h in run.history],
+    }  # fmt: skip
+    for part, ids in (("valid", valid), ("test", test)):
+        result[part] = bits_of(2.0 ** writer.log2_probabilities(params, ids))
+    done = {"case": FURTHER, "result": result, "seconds": round(clock.elapsed, 1)}
+    trained = torch_lm.Trained(params, vocab, run.history, run.settings, {"case": FURTHER})
+    torch_lm.write(args.out / f"{label(FURTHER)}.npz", trained)
+    (args.out / "further.json").write_text(json.dumps({"runs": [done]}), "utf-8")
+    print(result, flush=True)
+    return done
+
+
+def train_equal(args):
+    """The cases of `EQUAL`, one after the other, as many as --seconds allow."""
+    import torch_lm
+
+    device = torch_lm.prepare(args)
+    vocab, train, valid, test = encoded()
+    path = args.out / "equal.json"
+    results = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+    for case in study.as_json(EQUAL):
+        if any(done["case"] == case for done in results) or torch_lm.seconds_left(args) < 30:
+            continue
+        clock = torch_lm.Clock(None, READING)
+        many = {label(case): model_settings(case)}
+        [run] = torch_lm.make_runs(args, device, many, train, len(vocab))
+
+        def look(run, clock=clock):
+            bits = round(torch_lm.bits(run.model, valid, 64), 4)
+            print(run.name, run.updates, bits, f"{clock.elapsed:.0f} s", flush=True)
+            return {"valid_last": bits}
+
+        torch_lm.train([run], clock, (0.02, 0.06, 0.15, 0.3, 0.5, 0.75, 1.0), look)
+        curve = [[h["characters"], h["train"], h["valid_last"]] for h in run.history]
+        result = {"updates": run.updates, "characters": run.characters, "curve": curve}
+        with run.averaged() as model:
+            result["mean_of_weights"] = torch_lm.bits(model, valid, 64) < curve[-1][2]
+        places = np.random.default_rng(0).integers(max(CONTEXTS), len(valid), PLACES)
+        with run.averaged(result["mean_of_weights"]) as model:
+            for part, ids in (("valid", valid), ("test", test)):
+                result[part] = round(torch_lm.bits(model, ids, 64), 4)
+            result["contexts"] = by_context(model, valid, places[:1500])
+        results.append({"case": case, "result": result, "seconds": round(clock.elapsed, 1)})
+        path.write_text(json.dumps({"runs": results}), "utf-8")
+        print(case["name"], case["seed"], result["valid"], result["test"], flush=True)
+
+
 def score(run, found, valid, test, device) -> dict:
     """What is reported of one network."""
     import torch_lm
@@ -395,13 +501,63 @@ def mix_case(settings: dict) -> dict:
     }
 
 
+def play_so_far(ids, V: int, order: int = 5, every: int = 500):
+    """Probabilities of a model that counts the play itself, up to the place where it stands.
+
+    It counts again after every 500 characters. Returns (N − 1,), even guesses at the beginning.
+    """
+    found = np.full(len(ids) - 1, 1 / V)
+    for start in range(every, len(ids), every):
+        counts = ngram.count(ids[:start], V, order)
+        part = ids[start - order - 1 : start + every]
+        found[start - 1 : start + every - 1] = ngram.probabilities(counts, part)[-1][order:]
+    return found
+
+
+def dynamic_case(settings: dict) -> dict:
+    """Both plays read by models that learn while they read: the stored network, and the counts.
+
+    The network's rate is the best of those that `long` tried on the beginning of the validation
+    text. The counts are mixed with counts of the play so far, order and share chosen on validation.
+    """
+    import torch_lm
+
+    stored, (vocab, _, valid, test) = writer.load(), encoded()
+    counts, texts = counted_probabilities(settings), {"valid": valid, "test": test}
+    shape = {"D": stored.params["E"].shape[1], "H": len(stored.params["W_hh_l0"])}
+    n_layers = sum(name.startswith("W_hh") for name in stored.params)
+    learned = {}
+    for part, ids in texts.items():
+        model = torch_lm.Model({**shape, "layers": n_layers}, len(vocab)).load(stored.params)
+        learned[part] = 2.0 ** learn_while_reading(model, ids, settings["dynamic_rate"])
+    caches = {
+        order: {part: play_so_far(ids, len(vocab), order) for part, ids in texts.items()}
+        for order in (3, 5)
+    }
+    mixed = {
+        order: best_mixture({part: (cache[part], counts[part]) for part in texts})
+        for order, cache in caches.items()
+    }
+    order = min(mixed, key=lambda order: mixed[order]["valid"])
+    share = mixed[order]["share"]
+    growing = {p: share * caches[order][p] + (1 - share) * counts[p] for p in texts}
+    return {
+        "learning": {part: bits_of(p) for part, p in learned.items()},
+        "growing_counts": {"order": order, **mixed[order]},
+        "both": best_mixture({part: (learned[part], growing[part]) for part in texts}),
+    }
+
+
 def team_case(folders, settings: dict) -> dict:
     """The two seeds of the long training together, and both with the counts."""
     [file] = [f for folder in folders for f in Path(folder).glob("long_probabilities.npz")]
     stored, counts = read_npz(file), counted_probabilities(settings)
     seeds = {p: [2.0 ** stored[f"{p}_{i}"].astype(np.float64) for i in (0, 1)] for p in counts}
     team = {part: np.mean(both, axis=0) for part, both in seeds.items()}
+    # The places of `score`, whose contexts start from a state of zeros; here the state is carried.
+    places = np.random.default_rng(0).integers(max(CONTEXTS), len(seeds["valid"][0]) + 1, PLACES)
     return {
+        "carried": [bits_of(p[places - 1]) for p in seeds["valid"]],
         "seeds": {part: [bits_of(p) for p in both] for part, both in seeds.items()},
         "team": {part: bits_of(p) for part, p in team.items()},
         "with_counts": best_mixture({part: (team[part], counts[part]) for part in team}),
@@ -508,6 +664,8 @@ def run(case, settings):
         return unit_case(settings)
     if case["group"] == "mix":
         return mix_case(settings)
+    if case["group"] == "dynamic":
+        return dynamic_case(settings)
     raise RuntimeError(
         f"networks are trained by the group: python experiments/shakespeare.py {case['group']}, "
         "then python experiments/shakespeare.py record OUT"
@@ -517,18 +675,22 @@ def run(case, settings):
 CASES = [
     *({"group": "counts", "characters": n} for n in COUNTED),
     *(case for cases in GROUPS.values() for case in cases),
-    *({"group": name} for name in ("team", "mix", "units")),
+    FURTHER,
+    *EQUAL,
+    *({"group": name} for name in ("team", "mix", "dynamic", "units")),
 ]
-HERE = ("counts", "mix", "units")  # what needs no GPU
+HERE = ("counts", "mix", "dynamic", "units")  # what needs no GPU
 
 STUDY = study.Study(
     name="shakespeare",
     question="Do networks that were trained for long beat the best counts on Shakespeare?",
     settings={
-        "order": 8, "tune_on": 40_000, "passage": 40_000, "draws": 10,
+        "order": 8, "tune_on": 40_000, "passage": 16_000, "draws": 8,
+        "dynamic_rate": 0.15,
         "rates": RATES, "contexts": CONTEXTS, "places": PLACES, "T": 100,
         "schedule": "half a cosine to zero over the time of the run",
-        "networks": "trained side by side on one GPU that other trainings shared",
+        "networks": "long, large, small: side by side on one GPU (NVIDIA H200, torch 2.11) that a "
+        "dozen other trainings shared; further, equal: one core of a processor",
         "chosen_on": "Romeo and Juliet (validation)",
     },
     cases=CASES,
@@ -592,7 +754,10 @@ def main():
     """The command line; see the module."""
     parser = argparse.ArgumentParser(description=STUDY.question)
     parser.add_argument(
-        "what", nargs="?", default="here", choices=("here", "record", "store", *GROUPS)
+        "what",
+        nargs="?",
+        default="here",
+        choices=("here", "record", "store", "further", "equal", *GROUPS),
     )
     parser.add_argument("folders", nargs="*", type=Path, help="for record and store: what was made")
     parser.add_argument("--redo", action="store_true", help="run all again that needs no GPU")
@@ -602,6 +767,10 @@ def main():
     args = torch_lm.add_options(parser).parse_args()
     if args.what == "record":
         put_into_record(args.folders)
+    elif args.what == "equal":
+        train_equal(args)
+    elif args.what == "further":
+        train_further(args.folders[0], args)
     elif args.what == "store":
         store_writer(args.folders[0])
     elif args.what == "here":

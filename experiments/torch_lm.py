@@ -47,6 +47,7 @@ DEFAULTS = {
     "drop_in": 0.0, "drop": 0.0, "drop_out": 0.0,  # embedding, between layers, before read-out
     "B": 128, "T": 100, "lr": 3e-3, "warm": 0.02, "max_norm": 1.0,
     "average": 0.99,  # decay of the running mean of the weights, taken every 10 updates
+    "reset": 0.0,  # with this probability a stream's state is set to zero before a chunk
     "seed": 0,
 }  # fmt: skip
 AVERAGE_EVERY = 10
@@ -166,7 +167,7 @@ def complete(settings: dict) -> dict:
     if s["cell"] not in CELLS:
         raise ValueError(f"cell must be one of {sorted(CELLS)}, got {s['cell']!r}")
     check_sizes(**{name: s[name] for name in ("D", "H", "layers", "B", "T")})
-    for name in ("drop_in", "drop", "drop_out", "average"):
+    for name in ("drop_in", "drop", "drop_out", "average", "reset"):
         check_share(name, s[name])
     return s
 
@@ -257,7 +258,14 @@ class Run:
         """One update on the device, without waiting for it."""
         T = self.settings["T"]
         window = self.text.index_select(0, self.at + self.offsets)
-        logits, after = self.model(window[:-1], self.states)
+        states, reset = self.states, self.settings["reset"]
+        if reset:
+            keep = (torch.rand(1, self.settings["B"], 1, device=self.device) >= reset).float()
+            states = [
+                tuple(s * keep for s in state) if isinstance(state, tuple) else state * keep
+                for state in states
+            ]
+        logits, after = self.model(window[:-1], states)
         loss = F.cross_entropy(logits.flatten(0, 1), window[1:].flatten())
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained, self.settings["max_norm"])

@@ -167,6 +167,21 @@ def test_one_update_equals_that_of_the_helpers(cell):
         np.testing.assert_allclose(params[name], array, rtol=0, atol=2e-5, err_msg=name)
 
 
+def test_streams_are_set_back_to_zero_now_and_then():
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    rates = {}
+    for reset in (0.0, 0.999):
+        run = torch_lm.Run({**SMALL, "reset": reset}, ids, 20, "cpu", False)
+        for _ in range(3):
+            run.step(0.0)
+        rates[reset] = run.states[0][0].clone()
+    # Always set back, the state after three chunks is that of the last chunk alone.
+    window = run.text[12:18]
+    _, alone = run.model(window, run.model.zero_states(4))
+    torch.testing.assert_close(rates[0.999], alone[0][0].detach())
+    assert (rates[0.0] - rates[0.999]).abs().max() > 1e-4
+
+
 def test_bad_settings_are_named(tmp_path):
     for wrong, what in (
         ({"cell": "lstn"}, "cell must be"), ({"H": 0}, "H"), ({"drop": 1.0}, "drop"),

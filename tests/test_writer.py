@@ -4,10 +4,13 @@ import json
 
 import numpy as np
 import pytest
+import torch
+import torch_lm
 
 from helpers import language_model as lm
 from helpers import losses, lstm, text, unroll
-from helpers.trained import writer
+from helpers.data import corpora
+from helpers.trained import records, writer
 
 RNG = np.random.default_rng
 VOCAB = text.Vocabulary.of("abcdefgh \n")
@@ -151,3 +154,38 @@ def test_the_note_is_plain_text(tmp_path, params):
     writer.save(tmp_path / "a.npz", params, VOCAB, {"case": {"seed": 1}})
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
         assert json.loads(str(file["about"])) == {"case": {"seed": 1}}
+
+
+# --- The stored model ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return writer.load()
+
+
+def test_the_stored_model_gives_its_number_again(stored):
+    n, bits = stored.about["slice"]
+    ids = stored.vocab.encode(corpora.shakespeare().valid[:n])
+    found = -writer.log2_probabilities(stored.params, ids).mean()
+    assert abs(found - bits) < 0.002
+    recorded = records.load("shakespeare").select(group="mix")[0]["result"]
+    assert recorded["alone"]["test"] < recorded["counts"]["test"] < recorded["mixed"]["test"] + 0.15
+    assert writer.CHECKPOINT.stat().st_size < 4_000_000
+
+
+def test_the_stored_model_is_the_same_in_torch(stored):
+    s = stored.about["settings"]
+    model = torch_lm.Model(s, len(stored.vocab)).load(stored.params).eval()
+    ids = stored.vocab.encode(corpora.shakespeare().test[:240]).reshape(4, 60).T.copy()
+    with torch.no_grad():
+        theirs, _ = model(torch.as_tensor(ids), model.zero_states(4))
+    ours, _, _ = lm.predict(lstm.LSTM, stored.params, ids)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=1e-4)
+
+
+def test_the_stored_model_writes_words(stored):
+    drawn = writer.write(stored, "ROMEO\n", 120, RNG(0), temperature=0.5)
+    known = set(corpora.shakespeare().train.lower().split())
+    words = drawn.lower().split()[1:-1]
+    assert np.mean([word in known for word in words]) > 0.8
