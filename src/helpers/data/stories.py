@@ -2,7 +2,7 @@
 
 In the manner of the bAbI tasks (Weston et al. 2015): a small world is simulated, its events are
 told one by one, and a question is asked whose answer follows from one fact (where is a person?),
-or from two (where is a thing: who took it last, and where did that person go, or drop it?).
+or from two (where is a thing: who took it last, and where is or was that person?).
 
 What made data leave out: the sentences have three patterns and some thirty words, every fact is
 true and told in order, nobody is called "he" or "it", and nothing must be known about the world.
