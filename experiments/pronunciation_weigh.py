@@ -27,7 +27,7 @@ from helpers import graphones
 from helpers.data import g2p
 from helpers.trained import candidates, store
 
-ORDER = 6  # of 4, 6 and 8 the best on validation, see pronunciation_counts.py
+ORDER = 6  # symbols of context, see pronunciation_counts.py
 
 
 class Counts:
