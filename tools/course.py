@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "book" / "teach.md"
 LEVELS = anatomy.LEVELS.split("|")
 LINK = re.compile(r"\((?:\.\./notebooks/)?(\d\d)_\w+\.ipynb\)")
-WIDTH, HEIGHT, BOX_W, BOX_H, TOP = 96, 62, 74, 36, 30  # of a column, a row and a box; of the heads
+LEFT, WIDTH, HEIGHT, BOX_W, BOX_H = 62, 75, 66, 67, 34  # of the heads, a column, a row, a box
 
 
 def chapters() -> dict[str, int]:
@@ -53,51 +53,41 @@ def without_detours(needs: dict[str, set]) -> dict[str, set]:
 
 
 def drawing(needs: dict[str, set], places: dict[str, int], names: dict[str, str]) -> str:
-    """An SVG: a column for each chapter, a box for each notebook, an arrow from needed to needing.
+    """An SVG: a row for each chapter, a box for each notebook, an arrow from needed to needing.
 
     needs, places, names: number of a notebook → numbers, chapter, name. Colours are the page's.
     """
-    rows, spot = Counter(), {}
+    columns, spot = Counter(), {}
     for number, chapter in places.items():
-        spot[number] = (chapter * WIDTH + 8, TOP + rows[chapter] * HEIGHT)
-        rows[chapter] += 1
-    paths, boxes = [], []
-    for number, first in needs.items():
-        x, y = spot[number]
-        for other in sorted(first):
-            a, b = spot[other]
-            if a == x:
-                start, end = (a + BOX_W / 2, b + BOX_H), (x + BOX_W / 2, y)
-                bend = f"C {start[0] + 24} {start[1] + 9} {end[0] + 24} {end[1] - 9}"
-            else:
-                start, end = (a + BOX_W, b + BOX_H / 2), (x, y + BOX_H / 2)
-                bend = f"C {start[0] + 40} {start[1]} {end[0] - 40} {end[1]}"
-            paths.append(
-                f'<path d="M {start[0]:.0f} {start[1]:.0f} {bend} {end[0]:.0f} {end[1]:.0f}" '
-                'marker-end="url(#needs-tip)"/>'
-            )
-    for number, (x, y) in spot.items():
-        boxes.append(
-            f'<rect class="needs-box" x="{x}" y="{y}" width="{BOX_W}" height="{BOX_H}" rx="5"/>'
-            f'<text x="{x + BOX_W / 2:.0f}" y="{y + 15}" font-weight="bold">{number}</text>'
-            f'<text x="{x + BOX_W / 2:.0f}" y="{y + 29}">{escape(names[number])}</text>'
-        )
-    heads = [
-        f'<text x="{chapter * WIDTH + 8 + BOX_W / 2:.0f}" y="16">'
-        f"{f'chapter {chapter}' if chapter else 'primer'}</text>"
-        for chapter in sorted(rows)
+        spot[number] = (LEFT + columns[chapter] * WIDTH, 6 + chapter * HEIGHT)
+        columns[chapter] += 1
+    wide, high = LEFT + max(columns.values()) * WIDTH, (max(columns) + 1) * HEIGHT
+    arrows = [
+        arrow(spot[other], spot[number])
+        for number, first in needs.items()
+        for other in sorted(first)
     ]
-    wide, high = (max(rows) + 1) * WIDTH, TOP + max(rows.values()) * HEIGHT
+    heads = [
+        f'<text x="{LEFT - 8}" y="{27 + chapter * HEIGHT}" text-anchor="end">'
+        f"{f'chapter {chapter}' if chapter else 'primer'}</text>"
+        for chapter in sorted(columns)
+    ]
+    boxes = [
+        f'<rect class="needs-box" x="{x}" y="{y}" width="{BOX_W}" height="{BOX_H}" rx="5"/>'
+        f'<text x="{x + BOX_W / 2:.0f}" y="{y + 14}" font-weight="bold">{number}</text>'
+        f'<text x="{x + BOX_W / 2:.0f}" y="{y + 27}">{escape(names[number])}</text>'
+        for number, (x, y) in spot.items()
+    ]
     return "\n".join(
         [
             '<div class="needs" role="group" tabindex="0" aria-label="Drawing: which notebook '
             'needs which. The table below says the same in words.">',
-            f'<svg viewBox="0 0 {wide} {high}" width="{wide}" height="{high}" aria-hidden="true" '
-            'font-size="11" text-anchor="middle" fill="currentColor">',
+            f'<svg viewBox="0 0 {wide} {high}" aria-hidden="true" font-size="10" '
+            'text-anchor="middle" fill="currentColor">',
             '<defs><marker id="needs-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" '
             'markerHeight="6" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
-            '<g fill="none" stroke="currentColor" opacity="0.55">',
-            *paths,
+            '<g fill="none" stroke="currentColor" opacity="0.5">',
+            *arrows,
             "</g>",
             "<g>",
             *heads,
@@ -107,6 +97,21 @@ def drawing(needs: dict[str, set], places: dict[str, int], names: dict[str, str]
             "</div>",
         ]
     )
+
+
+def arrow(start: tuple, end: tuple) -> str:
+    """A curve from one box to another: sideways within a chapter, downwards between chapters."""
+    (a, b), (x, y) = start, end
+    if b == y:
+        middle = y + BOX_H / 2
+        if x - a == WIDTH:
+            path = f"M {a + BOX_W} {middle:.0f} H {x}"
+        else:  # over the boxes between
+            path = f"M {a + BOX_W - 8} {y} C {a + BOX_W} {y - 16} {x} {y - 16} {x + 8} {y}"
+    else:
+        a, x, below = a + BOX_W // 2, x + BOX_W // 2, b + BOX_H
+        path = f"M {a} {below} C {a} {below + 26} {x} {y - 26} {x} {y}"
+    return f'<path d="{path}" marker-end="url(#needs-tip)"/>'
 
 
 def drawing_of_the_book() -> str:
@@ -119,7 +124,7 @@ def drawing_of_the_book() -> str:
 
 def short(name: str) -> str:
     """A name that fits a box: 05_char_rnn → char rnn."""
-    return name[3:].replace("_", " ")[:13]
+    return name[3:].replace("_", " ")[:12]
 
 
 def table() -> str:
