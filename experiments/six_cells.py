@@ -1,10 +1,10 @@
 """Six recurrent cells on four tasks, ten seeds each: the table of notebook 17.
 
 All have the same number of parameters in the whole model. Each takes, on each task, the learning
-rate with the lowest mean error on validation data in `cells_rates` (other seeds than here).
+rate with the lowest mean error on validation data in `six_cells_rates` (other seeds than here).
 """
 
-import cells_rates
+import six_cells_rates
 import numpy as np
 import study
 
@@ -13,24 +13,24 @@ from helpers.trained import records
 
 def chosen(task, cell):
     """The rate with the lowest mean error on validation data; of equals the smallest."""
-    record = records.load("cells_rates")
+    record = records.load("six_cells_rates")
     return min(
-        cells_rates.RATES,
+        six_cells_rates.RATES,
         key=lambda lr: np.mean(record.values("validation", task=task, cell=cell, lr=lr)),
     )
 
 
 STUDY = study.Study(
-    name="cells",
+    name="six_cells",
     question="Six cells with equal parameters on timing, adding, recall and text: which is ahead?",
-    settings=cells_rates.SETTINGS,
+    settings=six_cells_rates.SETTINGS,
     cases=[
         {"task": task, "cell": cell, "lr": chosen(task, cell), "seed": seed}
-        for task in cells_rates.TASKS
-        for cell in cells_rates.CELLS
+        for task in six_cells_rates.TASKS
+        for cell in six_cells_rates.CELLS
         for seed in range(10)
     ],
-    run=cells_rates.run,
+    run=six_cells_rates.run,
     tolerance=0.8,
 )
 

@@ -1,4 +1,4 @@
-"""Learning rates for `cells.py`: four for each cell and task, judged on validation data.
+"""Learning rates for `six_cells.py`: four for each cell and task, judged on validation data.
 
 Also what the two studies share: six cells with the same number of parameters in the whole model,
 and four tasks. A unit that keeps starts with a bias of 1 at the gate that does it, in all gated
@@ -143,7 +143,7 @@ def run(case, settings):
 
 
 STUDY = study.Study(
-    name="cells_rates",
+    name="six_cells_rates",
     question="Which of four learning rates suits each cell on each task best?",
     settings=SETTINGS,
     cases=[
