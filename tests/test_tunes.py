@@ -136,9 +136,9 @@ def test_a_missing_package_is_named(monkeypatch):
 
 @pytest.mark.slow
 def test_parser_agrees_with_music21():
-    """On tunes without accidentals, repeats and broken rhythms, which music21 reads differently: there
-    an accidental ends with its note, while in the standard it holds to the end of the bar. Where
-    a line ends inside a bar, music21 loses a note, so that not all of the forty agree."""
+    """On tunes without accidentals, repeats and broken rhythms, which music21 reads differently:
+    there an accidental ends with its note, while in the standard it holds to the end of the bar.
+    Where a line ends inside a bar, music21 loses a note, so that not all of the forty agree."""
     music21 = pytest.importorskip("music21")
     books = list(tunes.books())
     random.Random(1).shuffle(books)
