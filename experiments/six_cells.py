@@ -4,8 +4,8 @@ All have the same number of parameters in the whole model. Each takes, on each t
 rate with the lowest mean error on validation data in `six_cells_rates` (other seeds than here).
 """
 
-import six_cells_rates
 import numpy as np
+import six_cells_rates
 import study
 
 from helpers.trained import records
