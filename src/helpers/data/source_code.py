@@ -2,7 +2,7 @@ r"""Program text and scientific prose, from the source files of installed packag
 
 `code` is the Python of scikit-learn without its docstrings; `prose` are the docstrings of SciPy,
 scikit-learn and statsmodels that hold a formula or a list of references. The packages are pinned,
-under the 3-clause BSD licence. Whole sub-packages are held out, so that no text is scored whose
+under the 3-clause BSD licence. Whole sub-packages and modules are held out, so that no text is scored whose
 siblings were read in training.
 
 What a text is worth is measured here, too: where a scanner stands at each character (brackets,
@@ -244,7 +244,12 @@ def tokenises(line: str) -> bool:
         return "multi-line" in str(error) or "unmatched" in str(error)
     except SyntaxError as error:
         return "unmatched" in str(error)
-    return all(t.type != tokenize.ERRORTOKEN or t.string.isspace() for t in tokens)
+    # Python 3.11 calls a sign that it does not know (such as ?) an error, 3.12 an operator.
+    return not any(
+        (t.type == tokenize.ERRORTOKEN and not t.string.isspace())
+        or (t.type == tokenize.OP and t.string not in tokenize.EXACT_TOKEN_TYPES)
+        for t in tokens
+    )
 
 
 def compiles(text: str) -> bool:
