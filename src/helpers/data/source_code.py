@@ -2,8 +2,8 @@ r"""Program text and scientific prose, from the source files of installed packag
 
 `code` is the Python of scikit-learn without its docstrings; `prose` are the docstrings of SciPy,
 scikit-learn and statsmodels that hold a formula or a list of references. The packages are pinned,
-under the 3-clause BSD licence. Whole sub-packages and modules are held out, so that no text is scored whose
-siblings were read in training.
+under the 3-clause BSD licence. Whole sub-packages and modules are held out, so that no text is
+scored whose siblings were read in training.
 
 What a text is worth is measured here, too: where a scanner stands at each character (brackets,
 strings, indentation), which lines tokenise, which blocks compile, which formulas parse.
