@@ -14,7 +14,6 @@ weights of the best run by validation loss, LSTM with the mean), and goes on whe
 """
 
 import argparse
-import gzip
 import json
 import time
 from collections import Counter
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from study import versions
+from study import read_json, versions, write_record
 
 from helpers import classifier
 from helpers.data import reviews
@@ -138,21 +137,6 @@ def run(data, case):
     return result, net.params()
 
 
-def read_json(path):
-    """What a JSON file holds; its name may end in .gz."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        return json.load(file)
-
-
-def write(path, about, runs):
-    """The record, whole or not at all; a line per run."""
-    lines = ",\n".join("  " + json.dumps(r) for r in runs)
-    partial = path.with_suffix(".partial")
-    partial.write_text(f'{{"about": {json.dumps(about, indent=1)},\n"runs": [\n{lines}\n]}}\n')
-    partial.replace(path)
-
-
 def best_rate(runs, cell, readout):
     """The learning rate with the lowest validation loss among the runs made to choose it."""
     found = {r["case"]["rate"]: r["result"]["valid_loss"] for r in runs
@@ -206,7 +190,7 @@ def main(arguments=None):
         seconds = round(time.perf_counter() - start, 1)
         longest = max(longest, seconds)
         runs.append({"case": case, "result": result, "seconds": seconds})
-        write(path, about, runs)
+        write_record(path, about, runs)
         if KEPT.items() <= case.items() and not words and result["valid_loss"] < best:
             best = result["valid_loss"]
             arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from study import versions
+from study import versions, write_record
 
 from helpers import classifier
 from helpers.data import stories
@@ -126,14 +126,6 @@ def make_data(device, small=False):
     return *train, train[1].cpu().numpy(), batch_of(valid, device), valid, tests
 
 
-def write(path, about, runs):
-    """The record, whole or not at all; a line per run."""
-    lines = ",\n".join("  " + json.dumps(r) for r in runs)
-    partial = path.with_suffix(".partial")
-    partial.write_text(f'{{"about": {json.dumps(about, indent=1)},\n"runs": [\n{lines}\n]}}\n')
-    partial.replace(path)
-
-
 def main(arguments=None):
     """The command line; see the module."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -169,7 +161,7 @@ def main(arguments=None):
         seconds = round(time.perf_counter() - start, 1)
         case = {"readout": options.readout, "seed": seed}
         runs.append({"case": case, "result": result, "seconds": seconds})
-        write(path, about, runs)
+        write_record(path, about, runs)
         if result["valid_loss"] < best:
             best = result["valid_loss"]
             arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}

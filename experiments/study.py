@@ -11,6 +11,7 @@ holds everything that tells one run from another, its seed included.
 """
 
 import argparse
+import gzip
 import itertools
 import json
 import os
@@ -86,11 +87,23 @@ def write(path: Path, study: Study, runs: list) -> None:
     """The record, whole or not at all; a line per run, so that a diff shows what changed."""
     place = {json.dumps(as_json(case)): i for i, case in enumerate(study.cases)}
     runs = sorted(runs, key=lambda run: place[json.dumps(run["case"])])
+    write_record(path, about(study), runs)
+
+
+def write_record(path: Path, about: dict, runs: list) -> None:
+    """A record, whole or not at all: its head, and a line for each run."""
     lines = ",\n".join("  " + json.dumps(run) for run in runs)
-    head = json.dumps(about(study), indent=1)
     partial = path.with_suffix(".partial")
+    head = json.dumps(about, indent=1)
     partial.write_text(f'{{"about": {head},\n"runs": [\n{lines}\n]}}\n', "utf-8")
     partial.replace(path)
+
+
+def read_json(path: Path):
+    """What a JSON file holds; its name may end in .gz."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as file:
+        return json.load(file)
 
 
 def run(study: Study, folder: Path = FOLDER, redo: bool = False, show: bool = True) -> list:

@@ -12,7 +12,6 @@ the best run with attention, by validation loss), and goes on where it stopped.
 """
 
 import argparse
-import gzip
 import json
 import math
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from study import versions
+from study import read_json, versions, write_record
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -141,21 +140,6 @@ def run(kind, seed, seconds, device, vocab, parts):
     return result, net.params()
 
 
-def read_json(path):
-    """What a JSON file holds; its name may end in .gz."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        return json.load(file)
-
-
-def write(path, about, runs):
-    """The record, whole or not at all; a line per run."""
-    lines = ",\n".join("  " + json.dumps(r) for r in runs)
-    partial = path.with_suffix(".partial")
-    partial.write_text(f'{{"about": {json.dumps(about, indent=1)},\n"runs": [\n{lines}\n]}}\n')
-    partial.replace(path)
-
-
 def main(arguments=None):
     """The command line; see the module."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -203,7 +187,7 @@ def main(arguments=None):
         seconds = round(time.perf_counter() - start, 1)
         case = {"attention": kind, "seed": seed}
         runs.append({"case": case, "result": result, "seconds": seconds})
-        write(path, about, runs)
+        write_record(path, about, runs)
         if kind == "attention" and result["valid_loss"] < best:
             best = result["valid_loss"]
             arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}

@@ -18,7 +18,7 @@ from ..data.g2p import bare, encode_words, letters, phones, spelling
 from ..lstm import LSTM
 from ..seq2seq import Seq2Seq
 from ..text import MARKS, Vocabulary, pad, pair_batch
-from .store import read_npz, write_npz
+from .store import read_checkpoint, read_npz, write_npz
 
 MODEL = Seq2Seq(LSTM, context="last", feed="start", attention=GENERAL)
 CHECKPOINT = Path(__file__).with_name("g2p.npz")
@@ -80,16 +80,9 @@ def load(path=CHECKPOINT, dtype=np.float32) -> Checkpoint:
     Raises: FileNotFoundError that says how to make one; ValueError if the file is damaged or holds
     something else.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"there is no checkpoint {path.name} in {path.parent.name}/: "
-            "`python experiments/pronunciation.py` trains one"
-        )
-    try:
-        return _read(path, dtype)
-    except Exception as error:  # a damaged file can fail in any of the libraries that read it
-        raise ValueError(f"{path.name} is no whole checkpoint of this model: {error!r}") from error
+    return read_checkpoint(
+        path, lambda path: _read(path, dtype), "this model", "python experiments/pronunciation.py"
+    )
 
 
 def _read(path, dtype):

@@ -17,7 +17,7 @@ from ..data import docstrings, reviews, stories
 from ..lstm import LSTM
 from ..seq2seq import Seq2Seq
 from ..text import UNK, Vocabulary, pad, pair_batch
-from .store import read_npz
+from .store import read_checkpoint, read_npz
 
 FOLDER = Path(__file__).parent
 SCRIPTS = {
@@ -54,16 +54,12 @@ def load(name: str, folder: Path = FOLDER, dtype=np.float32) -> Reader:
 
 def _guarded(read, name, folder, dtype):
     """What `read` makes of a checkpoint; every way to fail ends in a message."""
-    path = Path(folder) / f"{name}.npz"
-    if not path.exists():
-        raise FileNotFoundError(
-            f"there is no checkpoint {path.name} in {path.parent.name}/: "
-            f"`python experiments/{SCRIPTS.get(name, 'summaries.py')} --out FOLDER` trains one"
-        )
-    try:
-        return read(name, path, dtype)
-    except Exception as error:  # a damaged file can fail in any of the libraries that read it
-        raise ValueError(f"{path.name} is no whole checkpoint of {name}: {error!r}") from error
+    return read_checkpoint(
+        Path(folder) / f"{name}.npz",
+        lambda path: read(name, path, dtype),
+        of=name,
+        made_by=f"python experiments/{SCRIPTS.get(name, 'summaries.py')} --out FOLDER",
+    )
 
 
 def _read_arrays(path, dtype):

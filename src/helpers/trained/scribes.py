@@ -17,7 +17,7 @@ from ..decoding import at_temperature
 from ..lstm import LSTM
 from ..rnn import Cell
 from ..text import Vocabulary
-from .store import read_npz
+from .store import read_checkpoint, read_npz
 
 FOLDER = Path(__file__).parent
 NAMES = ("code", "prose", "tunes")
@@ -40,16 +40,12 @@ def load(name: str, folder: Path = FOLDER, dtype=np.float32) -> Scribe:
     """
     if name not in NAMES:
         raise ValueError(f"name must be one of {', '.join(NAMES)}, got {name!r}")
-    path = Path(folder) / f"{name}.npz"
-    if not path.exists():
-        raise FileNotFoundError(
-            f"there is no checkpoint {path.name} in {path.parent.name}/: "
-            f"`python experiments/writers.py --corpus {name}` trains one"
-        )
-    try:
-        return _read(path, dtype)
-    except Exception as error:  # a damaged file can fail in any of the libraries that read it
-        raise ValueError(f"{path.name} is no whole checkpoint of a scribe: {error!r}") from error
+    return read_checkpoint(
+        Path(folder) / f"{name}.npz",
+        lambda path: _read(path, dtype),
+        of="a scribe",
+        made_by=f"python experiments/writers.py --corpus {name}",
+    )
 
 
 def _read(path, dtype):

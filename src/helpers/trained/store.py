@@ -44,3 +44,22 @@ def read_npz(path) -> dict:
     """
     with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def read_checkpoint(path, read, of: str, made_by: str):
+    """What `read` makes of a checkpoint; every way to fail ends in a message.
+
+    read(path) → anything. of: what the file holds, for the message; made_by: the command that
+    trains one.
+    Raises: FileNotFoundError that names the command; ValueError if the file is damaged or holds
+    something else.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"there is no checkpoint {path.name} in {path.parent.name}/: `{made_by}` trains one"
+        )
+    try:
+        return read(path)
+    except Exception as error:  # a damaged file can fail in any of the libraries that read it
+        raise ValueError(f"{path.name} is no whole checkpoint of {of}: {error!r}") from error

@@ -17,7 +17,7 @@ from ..checks import check_sizes
 from ..gru import GRU
 from ..seq2seq import Seq2Seq
 from ..text import pad
-from .store import read_npz, write_npz
+from .store import read_checkpoint, read_npz, write_npz
 
 MODEL = Seq2Seq(GRU, context="last", feed="start", attention=GENERAL)
 CHECKPOINT = Path(__file__).with_name("sentences.npz")
@@ -57,21 +57,16 @@ def save(path, translator: Translator, said: dict) -> None:
 
 def _read(path):
     """Arrays and texts of a file, or an error in words."""
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"there is no checkpoint {path.name} in {path.parent.name}/: "
-            "`python experiments/sentences.py` trains one"
-        )
-    try:
+
+    def read(path):
         arrays = read_npz(path)
         texts = {
             name: json.loads(arrays.pop(name).tobytes())
             for name in ("source", "target", "about", "said")
         }
-    except Exception as error:  # a damaged file can fail in any of the libraries that read it
-        raise ValueError(f"{path.name} is no whole checkpoint of this model: {error!r}") from error
-    return {name.removeprefix("param."): array for name, array in arrays.items()}, texts
+        return {name.removeprefix("param."): array for name, array in arrays.items()}, texts
+
+    return read_checkpoint(path, read, "this model", "python experiments/sentences.py")
 
 
 def load(path=CHECKPOINT, dtype=np.float32) -> Translator:

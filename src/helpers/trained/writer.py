@@ -15,7 +15,7 @@ from ..activations import log_softmax
 from ..checks import check_ids, check_shape, check_sizes
 from ..lstm import LSTM
 from ..text import Vocabulary
-from .store import read_npz, write_npz
+from .store import read_checkpoint, read_npz, write_npz
 
 CHECKPOINT = Path(__file__).with_name("shakespeare.npz")
 CELL = LSTM
@@ -52,16 +52,12 @@ def load(path=CHECKPOINT, dtype=np.float32) -> Writer:
     Raises: FileNotFoundError that says how to make one; ValueError if the file is damaged or holds
     something else.
     """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(
-            f"there is no checkpoint {path.name} in {path.parent.name}/: "
-            "`python experiments/shakespeare.py long` trains one"
-        )
-    try:
-        return _read(path, dtype)
-    except Exception as error:  # a damaged file can fail in any of the libraries that read it
-        raise ValueError(f"{path.name} is no whole checkpoint of this model: {error!r}") from error
+    return read_checkpoint(
+        path,
+        lambda path: _read(path, dtype),
+        "this model",
+        "python experiments/shakespeare.py long",
+    )
 
 
 def _read(path, dtype):
