@@ -266,6 +266,13 @@ def test_terms_of_the_glossary_are_linked_once_in_running_text(page):
 
 
 @built
+@pytest.mark.parametrize(("stem", "words"), book_glossary.ELSEWHERE.items())
+def test_words_with_another_sense_on_a_page_are_not_linked_there(stem, words):
+    titles = {link["title"] for link in soup(f"{stem}.html").select("article a.glossary-term")}
+    assert not titles & {f"Glossary: {word}" for word in words}
+
+
+@built
 def test_index_has_entries_and_is_in_the_table_of_contents():
     entries = soup("genindex.html").select("article table a")
     assert len(entries) > 60

@@ -124,7 +124,8 @@ def drawing_of_the_book() -> str:
 
 def short(name: str) -> str:
     """A name that fits a box: 05_char_rnn → char rnn."""
-    return name[3:].replace("_", " ")[:12]
+    name = name[3:].replace("_", " ")
+    return name if len(name) <= 12 else name[:11] + "…"
 
 
 def table() -> str:

@@ -31,6 +31,12 @@ SENSE = {
     "stack": (ARTICLE, r"(?! of )"),
 }
 
+# Pages on which a word has another sense throughout: the weather is warm, a folk tune was encoded.
+ELSEWHERE = {
+    "notebooks/29_music": {"encoder"},
+    "notebooks/33_forecasting": {"smoothing", "temperature"},
+}
+
 # Elements whose text is not running text, by a part of their names.
 SKIPPED = ("title", "caption", "literal", "reference", "rubric", "math", "table", "raw", "term")
 
@@ -121,7 +127,8 @@ def link(entry: Entry, text: str, address: str) -> nodes.reference:
 def link_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     if not docname.startswith("notebooks/") or app.builder.format != "html":
         return
-    wanted = {entry.term: entry for entry in entries(app)}
+    other = ELSEWHERE.get(docname, ())
+    wanted = {entry.term: entry for entry in entries(app) if entry.term not in other}
     address = app.builder.get_relative_uri(docname, GLOSSARY)
     for node in list(running_text(doctree)):
         text, pieces, done = str(node), [], 0
