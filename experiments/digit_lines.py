@@ -25,6 +25,7 @@ from pathlib import Path
 
 import line_readers
 import numpy as np
+import study
 import torch
 
 from helpers import ctc
@@ -268,9 +269,7 @@ def main(arguments=None):
     if options.pack:
         pack(options.out, options.pack)
         return
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = study.device_of(options.device)
     torch.set_num_threads(1)
     end = time.perf_counter() + options.seconds
     materials(options.lines, device)

@@ -29,6 +29,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import study
 import torch
 from torch import nn
 
@@ -325,9 +326,7 @@ def train(what, seconds, out, work, device, show=True):
             "nets": [net.state_dict() for net in nets],
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         }  # fmt: skip
-        partial = work.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(work)
+        study.save_state(work, state)
 
     def elapsed():
         return spent + time.perf_counter() - begin
@@ -432,12 +431,10 @@ def main():
         return
     options.out.mkdir(parents=True, exist_ok=True)
     work = options.work or options.out.with_name(f"{options.out.name}_{options.what}.state")
-    name = options.device
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(study.device_of(options.device))
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("high")
-    train(options.what, options.seconds, options.out, work, torch.device(name))
+    train(options.what, options.seconds, options.out, work, device)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import study
 import torch
 from torch import nn
 
@@ -616,9 +617,7 @@ def main(arguments=None):
     options = vars(parser.parse_args(arguments))
     torch.set_num_threads(options["threads"])
     torch.backends.cuda.matmul.allow_tf32 = True
-    device = options["device"]
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = study.device_of(options["device"])
     settings = {name: options[name] for name in DEFAULTS} | {"stress": bool(options["stress"])}
     train(
         settings, options["out"], options["work"], options["limit"], True, device,

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pronunciation
+import study
 import torch
 
 from helpers.data import g2p
@@ -102,9 +103,7 @@ def main(arguments=None):
     parser.add_argument("--limit", type=int, help="use so many words only (to try it)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     options = parser.parse_args(arguments)
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = study.device_of(options.device)
     torch.backends.cuda.matmul.allow_tf32 = True
     if options.models:
         paths = [next(iter(options.folder.rglob(f"pron_{n}.npz")), None) for n in options.models]

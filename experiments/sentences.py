@@ -228,7 +228,7 @@ def run_group(name: str, out: Path, device: str, until: float) -> None:
     ]
     best = max(range(len(runs)), key=lambda k: results[k]["valid_chrf"])
     if name in ("fr_pieces", "fr_words", "zh_pieces", "made_fr"):
-        half = {f"param.{n}": array.astype(np.float16) for n, array in params[best].items()}
+        half = store.halved(params[best])
         store.write_npz(out / f"{name}.npz", half | {"about": np.array(json.dumps(runs[best]))})
     record = {"about": study.about(STUDY) | {"device": device}, "runs": runs, "said": said}
     partial = out / f"{name}.partial"
@@ -306,9 +306,7 @@ def main() -> None:
         merge(options.merge, options.weights)
         return
     over = time.monotonic() + options.seconds
-    device = options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = study.device_of(options.device)
     torch.set_num_threads(1)
     torch.set_float32_matmul_precision("high")  # on a graphics card: TF32
     options.out.mkdir(parents=True, exist_ok=True)

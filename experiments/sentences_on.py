@@ -42,8 +42,7 @@ def train(name: str, start: Path, out: Path, passes, lr, dropout, B, seed, until
     work, history = out / f"{name}_work.npz", []
     arrays = store.read_npz(work if work.exists() else start)
     about = json.loads(str(arrays.pop("about")))
-    params = {n.removeprefix("param."): a.astype(np.float32) for n, a in arrays.items()
-              if n.startswith("param.")}  # fmt: skip
+    params = store.params_of(arrays, np.float32)
     net = TorchSeq2Seq(sentences.MODEL, params, dropout)
     optimizer = torch.optim.Adam(net.parameters(), lr=lr)
     if work.exists():

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from study import read_json, versions, write_record
+from study import device_of, read_json, versions, write_record
 
 from helpers import classifier
 from helpers.data import reviews
@@ -30,7 +30,7 @@ from helpers.gru import GRU
 from helpers.lstm import LSTM, set_forget_bias
 from helpers.text import UNK, Vocabulary, pad
 from helpers.torch_classifier import TorchClassifier
-from helpers.trained.store import write_npz
+from helpers.trained.store import halved, write_npz
 
 CELLS = {"lstm": (LSTM, 64), "gru": (GRU, 76)}  # cell and H: about 33 thousand parameters each
 READOUTS = ("last", "mean", "attention")
@@ -155,9 +155,7 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--epochs", type=int, default=SETTINGS["epochs"])
     options = parser.parse_args(arguments)
-    begin, device = time.perf_counter(), options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    begin, device = time.perf_counter(), device_of(options.device)
     SETTINGS["epochs"] = options.epochs
     options.out.mkdir(parents=True, exist_ok=True)
     name = "sentiment_words" if options.words else "sentiment"
@@ -193,7 +191,7 @@ def main(arguments=None):
         write_record(path, about, runs)
         if KEPT.items() <= case.items() and not words and result["valid_loss"] < best:
             best = result["valid_loss"]
-            arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}
+            arrays = halved(params)
             note = {"case": case, "result": result, "settings": SETTINGS}
             texts = {"symbols": list(data.vocab.symbols), "about": note}
             write_npz(options.out / "sentiment.npz",

@@ -242,9 +242,8 @@ def train_group(cases, args) -> list:
     clock = torch_lm.Clock(left + before, before=before)
 
     def save():
-        partial = work.with_suffix(".partial")
-        torch.save({"runs": [run.state() for run in runs], "elapsed": clock.elapsed}, partial)
-        partial.replace(work)
+        states = [run.state() for run in runs]
+        study.save_state(work, {"runs": states, "elapsed": clock.elapsed})
 
     def look(run):
         with run.averaged():
@@ -306,9 +305,7 @@ def train_further(file: Path, args) -> dict:
     clock = torch_lm.Clock(args.seconds, before=before)
 
     def save():
-        partial = work.with_suffix(".partial")
-        torch.save({"run": run.state(), "elapsed": clock.elapsed}, partial)
-        partial.replace(work)
+        study.save_state(work, {"run": run.state(), "elapsed": clock.elapsed})
 
     def look(run):
         part = valid[:30_000]

@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from study import versions, write_record
+from study import device_of, versions, write_record
 
 from helpers import classifier
 from helpers.data import stories
 from helpers.lstm import LSTM, set_forget_bias
 from helpers.text import pad
 from helpers.torch_classifier import TorchClassifier
-from helpers.trained.store import write_npz
+from helpers.trained.store import halved, write_npz
 
 SIZES = {"last": 128, "ask": 96}  # H, for about 83 thousand parameters each
 SEEDS = tuple(range(5))
@@ -136,9 +136,7 @@ def main(arguments=None):
     parser.add_argument("--seeds", type=int, default=len(SEEDS))
     parser.add_argument("--small", action="store_true", help="2,000 stories only, to try it")
     options = parser.parse_args(arguments)
-    begin, device = time.perf_counter(), options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    begin, device = time.perf_counter(), device_of(options.device)
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / f"stories_{options.readout}.json"
     runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
@@ -164,7 +162,7 @@ def main(arguments=None):
         write_record(path, about, runs)
         if result["valid_loss"] < best:
             best = result["valid_loss"]
-            arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}
+            arrays = halved(params)
             note = json.dumps({"case": case, "result": result, "settings": SETTINGS})
             write_npz(options.out / f"stories_{options.readout}.npz",
                       arrays | {"about": np.array(note)})  # fmt: skip

@@ -99,6 +99,22 @@ def write_record(path: Path, about: dict, runs: list) -> None:
     partial.replace(path)
 
 
+def device_of(name: str) -> str:
+    """ "auto" is a GPU if there is one."""
+    import torch  # most studies do without
+
+    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
+
+
+def save_state(path: Path, state: dict) -> None:
+    """The state of a training in PyTorch, whole or not at all."""
+    import torch
+
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
 def read_json(path: Path):
     """What a JSON file holds; its name may end in .gz."""
     opened = gzip.open if path.suffix == ".gz" else open

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from study import read_json, versions, write_record
+from study import device_of, read_json, versions, write_record
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -31,7 +31,7 @@ from helpers.lstm import LSTM, set_forget_bias
 from helpers.seq2seq import Seq2Seq
 from helpers.text import pair_batch
 from helpers.torch_seq2seq import TorchSeq2Seq
-from helpers.trained.store import write_npz
+from helpers.trained.store import halved, write_npz
 
 MODELS = {"attention": Seq2Seq(LSTM, "last", "start", GENERAL),
           "none": Seq2Seq(LSTM, "last", "start", None)}  # fmt: skip
@@ -154,9 +154,7 @@ def main(arguments=None):
         found = {part: docstrings.pairs(part) for part in docstrings.PARTS}
         options.write_pairs.write_text(json.dumps(found), "utf-8")
         return
-    begin, device = time.perf_counter(), options.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    begin, device = time.perf_counter(), device_of(options.device)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.pairs:
         text = read_json(options.pairs)
@@ -190,7 +188,7 @@ def main(arguments=None):
         write_record(path, about, runs)
         if kind == "attention" and result["valid_loss"] < best:
             best = result["valid_loss"]
-            arrays = {f"param.{k}": a.astype(np.float16) for k, a in params.items()}
+            arrays = halved(params)
             note = {"case": case, "result": result, "settings": SETTINGS}
             texts = {"symbols": list(vocab.symbols), "about": note}
             write_npz(options.out / "summaries.npz",

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import study
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -503,11 +504,6 @@ class Trained(NamedTuple):
     about: dict
 
 
-def device_of(name: str) -> str:
-    """ "auto" is a GPU if there is one."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
-
-
 def options(description: str = "", arguments=None) -> argparse.Namespace:
     """The command line that all trainings share."""
     return add_options(argparse.ArgumentParser(description=description)).parse_args(arguments)
@@ -532,10 +528,10 @@ def prepare(args) -> str:
     args.out.mkdir(parents=True, exist_ok=True)
     args.work = args.work or args.out
     args.work.mkdir(parents=True, exist_ok=True)
-    if device_of(args.device) == "cuda":
+    if study.device_of(args.device) == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
-    return device_of(args.device)
+    return study.device_of(args.device)
 
 
 def make_runs(args, device: str, many: dict, ids: np.ndarray, V: int) -> list:
@@ -623,9 +619,7 @@ def train_text(name: str, split: Split, settings: dict, args, looks=LOOKS, updat
     clock = Clock(budget, updates, before)
 
     def save():
-        partial = work.with_suffix(".partial")
-        torch.save({"run": run.state(), "elapsed": clock.elapsed}, partial)
-        partial.replace(work)
+        study.save_state(work, {"run": run.state(), "elapsed": clock.elapsed})
 
     train([run], clock, looks, look, save=save)
     last = run.history[-1]
@@ -645,7 +639,7 @@ def train_text(name: str, split: Split, settings: dict, args, looks=LOOKS, updat
 
 def write(path: Path, trained: Trained) -> None:
     """The weights in half precision, with vocabulary, settings and history, without pickle."""
-    arrays = {f"param.{name}": a.astype(np.float16) for name, a in trained.params.items()}
+    arrays = store.halved(trained.params)
     notes = {"vocabulary": trained.vocab.symbols, "history": trained.history,
              "settings": trained.settings, "about": trained.about}  # fmt: skip
     store.write_npz(path, arrays | {k: np.array(json.dumps(v)) for k, v in notes.items()})
@@ -654,8 +648,7 @@ def write(path: Path, trained: Trained) -> None:
 def read(path: Path, dtype=np.float32) -> Trained:
     """What `write` wrote; the parameters in `dtype`."""
     arrays = store.read_npz(path)
-    params = {k.removeprefix("param."): v.astype(dtype) for k, v in arrays.items()
-              if k.startswith("param.")}  # fmt: skip
+    params = store.params_of(arrays, dtype)
     notes = {k: json.loads(str(v)) for k, v in arrays.items() if not k.startswith("param.")}
     vocab = Vocabulary(tuple(notes["vocabulary"]))
     return Trained(params, vocab, notes["history"], notes["settings"], notes["about"])

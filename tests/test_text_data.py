@@ -214,3 +214,11 @@ def test_own_file_that_is_not_there(tmp_path):
         corpora.read_text(tmp_path / "missing.txt")
     with pytest.raises(ValueError, match="is a folder, not a text file"):
         corpora.read_text(tmp_path)
+
+
+def test_by_length_gives_every_place_once_and_puts_like_lengths_together():
+    sequences = ["abc", "a", "", "ab", "a", "abcd"]
+    places = list(text.by_length(sequences, 2))
+    assert places == [[2, 1], [4, 3], [0, 5]]
+    assert list(text.by_length(sequences, 100)) == [[2, 1, 4, 3, 0, 5]]
+    assert list(text.by_length([], 3)) == []

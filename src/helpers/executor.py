@@ -19,7 +19,7 @@ from .activations import log_softmax
 from .checks import check_shape, check_sizes
 from .decoding import greedy
 from .losses import LossAndGrads, cross_entropy
-from .text import END, START, pad
+from .text import END, START, by_length, pad
 
 
 class AnswerBatch(NamedTuple):
@@ -122,10 +122,8 @@ def write(cell, params: dict, sources, max_length: int = 12, B: int = 250) -> li
     Raises: ValueError if a size is not a positive integer or a text is empty.
     """
     check_sizes(max_length=max_length, B=B)
-    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     found = [()] * len(sources)
-    for first in range(0, len(order), B):
-        chosen = order[first : first + B]
+    for chosen in by_length(sources, B):
         step, state = decoder_step(cell, params, [sources[i] for i in chosen])
         for i, answer in zip(chosen, greedy(step, state, max_length)):
             found[i] = answer.ids

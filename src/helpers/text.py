@@ -137,6 +137,16 @@ def pad(sequences, fill: int = 0):
     return ids, lengths
 
 
+def by_length(sequences, B: int):
+    """Places of the sequences, those of like length together, in arrays of at most B.
+
+    speed: little is padded when sequences of like length share a batch.
+    """
+    order = sorted(range(len(sequences)), key=lambda i: len(sequences[i]))
+    for first in range(0, len(order), B):
+        yield order[first : first + B]
+
+
 def sequence_mask(lengths: np.ndarray, T: int) -> np.ndarray:
     """True where a padded batch holds a symbol and not padding: (T, B)."""
     return np.arange(T)[:, None] < lengths

@@ -12,14 +12,15 @@ from pathlib import Path
 from ..text import Split, clean
 
 
-def package_folder(package: str, needed_by: str) -> Path:
-    """Where a data package lies.
+def package_folder(package: str, needed_by: str, install: str | None = None) -> Path:
+    """Where a data package lies. install: its name for pip, where that differs.
 
     Raises: ImportError with the cure if it is not installed.
     """
     spec = find_spec(package)
     if spec is None:
-        raise ImportError(f"{needed_by} needs the data package {package!r}: pip install {package}")
+        name = install or package
+        raise ImportError(f"{needed_by} needs the data package {name!r}: pip install {name}")
     return Path(spec.submodule_search_locations[0])
 
 

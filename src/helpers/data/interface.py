@@ -186,13 +186,11 @@ def parallel(language: str = "fr") -> Parallel:
     """
     check_language(language)
     pack = PACKS[language]
-    try:
-        package = package_folder(f"jupyterlab_language_pack_{pack}", f"parallel({language!r})")
-    except ImportError as error:
-        name = f"jupyterlab-language-pack-{pack.replace('_', '-')}"
-        raise ImportError(
-            f"parallel({language!r}) needs the data package {name!r}: pip install {name}"
-        ) from error
+    package = package_folder(
+        f"jupyterlab_language_pack_{pack}",
+        f"parallel({language!r})",
+        install=f"jupyterlab-language-pack-{pack.replace('_', '-')}",
+    )
     paths = sorted((package / "locale" / pack / "LC_MESSAGES").glob("*.mo"), key=_jupyterlab_first)
     pairs, counts = tidy(pair for path in paths for pair in read_mo(path))
     return Parallel(tuple(sorted(pairs)), counts)

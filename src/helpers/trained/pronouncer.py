@@ -18,7 +18,7 @@ from ..data.g2p import bare, encode_words, letters, phones, spelling
 from ..lstm import LSTM
 from ..seq2seq import Seq2Seq
 from ..text import MARKS, Vocabulary, pad, pair_batch
-from .store import read_checkpoint, read_npz, write_npz
+from .store import check_params, read_checkpoint, read_npz, write_npz
 
 MODEL = Seq2Seq(LSTM, context="last", feed="start", attention=GENERAL)
 CHECKPOINT = Path(__file__).with_name("g2p.npz")
@@ -97,13 +97,7 @@ def _read(path, dtype):
         MODEL, len(vocabs[0]), len(vocabs[1]), params["enc_E"].shape[1], len(params["dec_W_hh"]),
         np.random.default_rng(0), bidirectional=True, n_layers=1 + ("enc_W_xh_l1" in params),
     )  # fmt: skip
-    if set(params) != set(expected):
-        raise ValueError(f"parameters {sorted(set(params) ^ set(expected))} are missing or strange")
-    for name, array in expected.items():
-        if params[name].shape != array.shape:
-            raise ValueError(f"{name} has shape {params[name].shape}, expected {array.shape}")
-        if not np.isfinite(params[name]).all():
-            raise ValueError(f"{name} is not finite")
+    check_params(params, expected)
     return Checkpoint(params, *vocabs, texts[2])
 
 

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import classifier, decoding, seq2seq
+from ..activations import softmax
 from ..attention import GENERAL
 from ..checks import check_sizes
 from ..data import docstrings, reviews, stories
 from ..lstm import LSTM
 from ..seq2seq import Seq2Seq
-from ..text import UNK, Vocabulary, pad, pair_batch
-from .store import read_checkpoint, read_npz
+from ..text import UNK, Vocabulary, by_length, pad, pair_batch
+from .store import check_params, params_of, read_checkpoint, read_npz
 
 FOLDER = Path(__file__).parent
 SCRIPTS = {
@@ -65,20 +66,9 @@ def _guarded(read, name, folder, dtype):
 def _read_arrays(path, dtype):
     """Parameters, and the texts beside them."""
     arrays = read_npz(path)
-    params = {
-        key.removeprefix("param."): array.astype(dtype)
-        for key, array in arrays.items()
-        if key.startswith("param.")
+    return params_of(arrays, dtype), {
+        k: json.loads(str(a)) for k, a in arrays.items() if not k.startswith("param.")
     }
-    return params, {k: json.loads(str(a)) for k, a in arrays.items() if not k.startswith("param.")}
-
-
-def _check_params(params, expected):
-    if set(params) != set(expected):
-        raise ValueError(f"parameters {sorted(set(params) ^ set(expected))} are missing or strange")
-    for name, array in expected.items():
-        if params[name].shape != array.shape or not np.isfinite(params[name]).all():
-            raise ValueError(f"{name} has shape {params[name].shape}, or is not finite")
 
 
 def _read_reader(name, path, dtype):
@@ -88,7 +78,7 @@ def _read_reader(name, path, dtype):
     n_classes = len(reviews.LABELS) if name == "sentiment" else len(stories.ANSWERS)
     D, H = params["E"].shape[1], len(params["W_hh_l0"])
     rng = np.random.default_rng(0)
-    _check_params(
+    check_params(
         params, classifier.init_classifier(LSTM, len(vocab), D, H, n_classes, rng, readout)
     )
     return Reader(params, vocab, readout, texts["about"])
@@ -106,9 +96,7 @@ def judge(reader: Reader, texts, B: int = 200) -> np.ndarray:
     check_sizes(B=B)
     ids = [reviews.encode(reader.vocab, text) for text in texts]
     found = np.empty(len(ids))
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    for first in range(0, len(order), B):
-        chosen = order[first : first + B]
+    for chosen in by_length(ids, B):
         batch, lengths = pad([ids[i] for i in chosen])
         z = classifier.predict(reader.cell, reader.params, batch, lengths, reader.readout).z
         found[chosen] = z[:, 1] - z[:, 0]
@@ -147,13 +135,10 @@ def answer(reader: Reader, told, B: int = 250) -> Answered:
     check_sizes(B=B)
     ids = [stories.encode(story) for story in told]
     best, p_best, weights = np.empty(len(ids), int), np.empty(len(ids)), [None] * len(ids)
-    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    for first in range(0, len(order), B):
-        chosen = order[first : first + B]
+    for chosen in by_length(ids, B):
         batch, lengths = pad([ids[i] for i in chosen])
         read = classifier.predict(reader.cell, reader.params, batch, lengths, reader.readout)
-        p = np.exp(read.z - read.z.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        p = softmax(read.z)
         best[chosen], p_best[chosen] = p.argmax(axis=1), p.max(axis=1)
         for row, i in enumerate(chosen):
             weights[i] = read.weights[row, : lengths[row]]
@@ -185,7 +170,7 @@ def _read_summariser(name, path, dtype):
         model, len(vocab), len(vocab), params["enc_E"].shape[1], len(params["dec_W_hh"]),
         np.random.default_rng(0), bidirectional=True,
     )  # fmt: skip
-    _check_params(params, expected)
+    check_params(params, expected)
     return Summariser(params, vocab, texts["about"], model)
 
 
@@ -201,9 +186,8 @@ def summarise(summariser: Summariser, bodies, k: int = 1, copy: bool = True, B: 
     texts = [docstrings.words(body)[: docstrings.BODY[1]] for body in bodies]
     if not all(texts):
         raise ValueError("bodies holds a text without words: there is nothing to summarise")
-    order, found = sorted(range(len(texts)), key=lambda i: len(texts[i])), [""] * len(texts)
-    for first in range(0, len(order), B):
-        chosen = order[first : first + B]
+    found = [""] * len(texts)
+    for chosen in by_length(texts, B):
         sources = [vocab.encode(texts[i]) for i in chosen]
         encoded, _ = seq2seq.encode(model, params, *pad(sources))
         step, state = seq2seq.decoder_step(model, params, encoded)

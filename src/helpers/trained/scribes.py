@@ -16,8 +16,8 @@ from ..checks import check_not_negative, check_sizes
 from ..decoding import at_temperature
 from ..lstm import LSTM
 from ..rnn import Cell
-from ..text import Vocabulary
-from .store import read_checkpoint, read_npz
+from ..text import Vocabulary, pad
+from .store import check_params, params_of, read_checkpoint, read_npz
 
 FOLDER = Path(__file__).parent
 NAMES = ("code", "prose", "tunes")
@@ -51,20 +51,12 @@ def load(name: str, folder: Path = FOLDER, dtype=np.float32) -> Scribe:
 def _read(path, dtype):
     """The scribe, if all that should be there is there, in the right shape, and finite."""
     arrays = read_npz(path)
-    params = {
-        name.removeprefix("param."): array.astype(dtype)
-        for name, array in arrays.items()
-        if name.startswith("param.")
-    }
+    params = params_of(arrays, dtype)
     notes = {key: json.loads(str(arrays[key])) for key in ("vocabulary", "settings", "about")}
     vocab = Vocabulary(tuple(notes["vocabulary"]))
     D, H = params["E"].shape[1], len(params["W_hh"])
     expected = language_model.init_language_model(LSTM, len(vocab), D, H, np.random.default_rng(0))
-    if set(params) != set(expected):
-        raise ValueError(f"parameters {sorted(set(params) ^ set(expected))} are missing or strange")
-    for name, array in expected.items():
-        if params[name].shape != array.shape or not np.isfinite(params[name]).all():
-            raise ValueError(f"{name} has shape {params[name].shape}, or is not finite")
+    check_params(params, expected)
     return Scribe(params, vocab, notes["about"] | {"settings": notes["settings"]})
 
 
@@ -106,10 +98,7 @@ def bits_of_texts(scribe: Scribe, texts) -> np.ndarray:
     ids = [scribe.vocab.encode(text) for text in texts]
     if not ids or min(map(len, ids)) < 2:
         raise ValueError("every text needs two characters, one to predict from the other")
-    lengths = np.array([len(one) for one in ids])
-    padded = np.zeros((lengths.max(), len(ids)), np.int64)
-    for b, one in enumerate(ids):
-        padded[: len(one), b] = one
+    padded, lengths = pad(ids)
     state, nats = None, np.zeros(len(ids))
     for t in range(0, lengths.max() - 1, 200):  # speed: the logits of a long text are large
         stop = min(t + 200, lengths.max() - 1)

@@ -63,3 +63,45 @@ def read_checkpoint(path, read, of: str, made_by: str):
         return read(path)
     except Exception as error:  # a damaged file can fail in any of the libraries that read it
         raise ValueError(f"{path.name} is no whole checkpoint of {of}: {error!r}") from error
+
+
+# --- Parameters in a checkpoint: an array "param.NAME" each ---------------------------------------
+
+
+def halved(params: dict) -> dict:
+    """Parameters in half precision, as they lie in a checkpoint.
+
+    Raises: ValueError if a parameter is not finite, or too large for half precision.
+    """
+    arrays = {}
+    for name, array in params.items():
+        with np.errstate(over="ignore"):  # reported below, with the parameter's name
+            half = arrays[f"param.{name}"] = array.astype(np.float16)
+        if not np.isfinite(half).all():
+            raise ValueError(
+                f"parameter {name} is not finite in half precision: nothing was written"
+            )
+    return arrays
+
+
+def params_of(arrays: dict, dtype) -> dict:
+    """The parameters among the arrays of a checkpoint."""
+    return {
+        name.removeprefix("param."): array.astype(dtype)
+        for name, array in arrays.items()
+        if name.startswith("param.")
+    }
+
+
+def check_params(params: dict, expected: dict) -> None:
+    """Raise unless these are finite parameters of a model whose fresh ones are `expected`.
+
+    Raises: ValueError that names what is missing, strange, of another shape, or not finite.
+    """
+    for name, array in params.items():
+        if name in expected and array.shape != expected[name].shape:
+            raise ValueError(f"{name} has shape {array.shape}, expected {expected[name].shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} is not finite")
+    if set(params) != set(expected):
+        raise ValueError(f"parameters {sorted(set(params) ^ set(expected))} are missing or strange")

@@ -16,8 +16,8 @@ from ..bpe import Pieces
 from ..checks import check_sizes
 from ..gru import GRU
 from ..seq2seq import Seq2Seq
-from ..text import pad
-from .store import read_checkpoint, read_npz, write_npz
+from ..text import by_length, pad
+from .store import check_params, halved, params_of, read_checkpoint, read_npz, write_npz
 
 MODEL = Seq2Seq(GRU, context="last", feed="start", attention=GENERAL)
 CHECKPOINT = Path(__file__).with_name("sentences.npz")
@@ -39,14 +39,7 @@ def save(path, translator: Translator, said: dict) -> None:
     said: name of a system → a list of texts for each seed. Plain arrays and text, without pickle.
     Raises: ValueError if a parameter is not finite, or too large for half precision.
     """
-    arrays = {}
-    for name, array in translator.params.items():
-        with np.errstate(over="ignore"):  # reported below, with the parameter's name
-            half = arrays[f"param.{name}"] = array.astype(np.float16)
-        if not np.isfinite(half).all():
-            raise ValueError(
-                f"parameter {name} is not finite in half precision: nothing was written"
-            )
+    arrays = halved(translator.params)
     texts = {"about": translator.about, "said": said}
     for side, units in (("source", translator.source), ("target", translator.target)):
         texts[side] = [units.alphabet, units.merges]
@@ -64,7 +57,7 @@ def _read(path):
             name: json.loads(arrays.pop(name).tobytes())
             for name in ("source", "target", "about", "said")
         }
-        return {name.removeprefix("param."): array for name, array in arrays.items()}, texts
+        return arrays, texts
 
     return read_checkpoint(path, read, "this model", "python experiments/sentences.py")
 
@@ -80,7 +73,7 @@ def load(path=CHECKPOINT, dtype=np.float32) -> Translator:
         Pieces(tuple(alphabet), tuple(tuple(pair) for pair in merges))
         for alphabet, merges in (texts["source"], texts["target"])
     )
-    params = {name: array.astype(dtype) for name, array in arrays.items()}
+    params = params_of(arrays, dtype)
     try:
         D, H = params["enc_E"].shape[1], len(params["dec_W_hh"])
     except KeyError as error:
@@ -88,12 +81,7 @@ def load(path=CHECKPOINT, dtype=np.float32) -> Translator:
     expected = seq2seq.init_seq2seq(
         MODEL, len(source), len(target), D, H, np.random.default_rng(0), bidirectional=True
     )
-    for name in sorted({*expected, *params}):
-        shapes = [side[name].shape if name in side else None for side in (params, expected)]
-        if shapes[0] != shapes[1]:
-            raise ValueError(f"{name} has shape {shapes[0]}, expected {shapes[1]}")
-        if not np.isfinite(params[name]).all():
-            raise ValueError(f"{name} is not finite")
+    check_params(params, expected)
     return Translator(params, source, target, texts["about"])
 
 
@@ -124,9 +112,7 @@ def translate_all(translator: Translator, texts, width: int = 1, B: int = 64) ->
     if any(not text.strip() for text in texts):
         raise ValueError("texts holds an empty text")
     found = [""] * len(sources)
-    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))  # speed: little is padded
-    for first in range(0, len(order), B):
-        chosen = order[first : first + B]
+    for chosen in by_length(sources, B):
         ids, lengths = pad([sources[i] for i in chosen])
         encoded, _ = seq2seq.encode(translator.model, translator.params, ids, lengths)
         step, state = seq2seq.decoder_step(translator.model, translator.params, encoded)

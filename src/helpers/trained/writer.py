@@ -15,7 +15,7 @@ from ..activations import log_softmax
 from ..checks import check_ids, check_shape, check_sizes
 from ..lstm import LSTM
 from ..text import Vocabulary
-from .store import read_checkpoint, read_npz, write_npz
+from .store import check_params, halved, params_of, read_checkpoint, read_npz, write_npz
 
 CHECKPOINT = Path(__file__).with_name("shakespeare.npz")
 CELL = LSTM
@@ -38,12 +38,7 @@ def save(path, params: dict, vocab: Vocabulary, about: dict) -> None:
         "vocabulary": np.array(json.dumps(vocab.symbols)),
         "about": np.array(json.dumps(about)),
     }
-    for name, array in params.items():
-        with np.errstate(over="ignore"):  # reported below, with the parameter's name
-            half = arrays[f"param.{name}"] = array.astype(np.float16)
-        if not np.isfinite(half).all():
-            raise ValueError(f"parameter {name} is not finite in half precision: nothing written")
-    write_npz(path, arrays)
+    write_npz(path, arrays | halved(params))
 
 
 def load(path=CHECKPOINT, dtype=np.float32) -> Writer:
@@ -64,19 +59,16 @@ def _read(path, dtype):
     """The checkpoint, if all that should be there is there, in the right shape, and finite."""
     arrays = read_npz(path)
     symbols, about = (json.loads(str(arrays.pop(name))) for name in ("vocabulary", "about"))
-    params = {name.removeprefix("param."): a.astype(dtype) for name, a in arrays.items()}
+    params = params_of(arrays, dtype)
     vocab, (V, D) = Vocabulary(tuple(symbols)), params["E"].shape
     unroll.check_stack(CELL, params, D)
     n_layers = len(unroll.layer_suffixes(params))
     expected = language_model.init_language_model(
         CELL, V, D, len(params["W_hh_l0"]), np.random.default_rng(0), n_layers=n_layers
     )
-    if set(params) != set(expected) or len(vocab) != V:
-        raise ValueError(f"parameters {sorted(set(params) ^ set(expected))}, {len(vocab)} symbols")
-    for name, array in expected.items():
-        check_shape(name, params[name], array.shape)
-        if not np.isfinite(params[name]).all():
-            raise ValueError(f"{name} is not finite")
+    check_params(params, expected)
+    if len(vocab) != V:
+        raise ValueError(f"there are {len(vocab)} symbols, but {V} rows in E")
     return Writer(params, vocab, about)
 
 
