@@ -13,7 +13,6 @@ Under a minute on a large GPU; about an hour on two CPU cores with six models.
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -26,14 +25,6 @@ from helpers.data import g2p
 from helpers.trained import store
 
 FLOOR = -60.0  # log P of what a model cannot write
-
-
-def wait_for(paths, seconds: float) -> list:
-    """The files that exist, as soon as all do, or after so many seconds."""
-    begin = time.perf_counter()
-    while time.perf_counter() - begin < seconds and not all(path.exists() for path in paths):
-        time.sleep(2)
-    return [path for path in paths if path.exists()]
 
 
 def candidates(models: dict, words, others=None, k=10, within=7.0, most=16, device="cpu"):
@@ -98,7 +89,6 @@ def main(arguments=None):
     parser.add_argument("folder", type=Path)
     parser.add_argument("--models", nargs="*", help="names; without them all that are there")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--wait", type=float, default=0, help="seconds to wait for all --models")
     parser.add_argument("--beam", type=int, default=10)
     parser.add_argument("--limit", type=int, help="use so many words only (to try it)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
@@ -106,14 +96,8 @@ def main(arguments=None):
     device = study.device_of(options.device)
     torch.backends.cuda.matmul.allow_tf32 = True
     if options.models:
-        paths = [next(iter(options.folder.rglob(f"pron_{n}.npz")), None) for n in options.models]
-        begin = time.perf_counter()
-        while None in paths and time.perf_counter() - begin < options.wait:
-            time.sleep(2)
-            paths = [
-                next(iter(options.folder.rglob(f"pron_{n}.npz")), None) for n in options.models
-            ]
-        paths = [path for path in paths if path is not None]
+        found = (next(options.folder.rglob(f"pron_{n}.npz"), None) for n in options.models)
+        paths = [path for path in found if path is not None]
     else:
         paths = sorted(options.folder.rglob("pron_*.npz"))
     print("files:", [path.name for path in paths], flush=True)
@@ -138,4 +122,4 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
