@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .checks import check_sizes
+from .ngram import estimated_discounts
 
 EDGE = 0  # stands K times before a word and once behind it
 
@@ -56,15 +57,11 @@ def find(codes, wanted):
 
 
 def discounts(counts) -> np.ndarray:
-    """D by count (0, 1, 2, 3 and more), from the numbers of pairs with count 1 to 4.
+    """D by count (0, 1, 2, 3 and more): `ngram.estimated_discounts`, or ½ where one is too far off.
 
-    Where there are too few pairs for the formula, ½ of a count is taken off.
+    Where there are too few pairs for the formula, ½ of a count is taken off, too.
     """
-    n1, n2, n3, n4 = (float((counts == r).sum()) for r in (1, 2, 3, 4))
-    if not (n1 and n2 and n3 and n4):
-        return np.array([0, 0.5, 0.5, 0.5])
-    Y = n1 / (n1 + 2 * n2)
-    D = [1 - 2 * Y * n2 / n1, 2 - 3 * Y * n3 / n2, 3 - 4 * Y * n4 / n3]
+    D = estimated_discounts(counts)
     return np.array([0, *(d if 0 < d < r else 0.5 for r, d in enumerate(D, 1))])
 
 

@@ -217,19 +217,24 @@ def _mix(level, d, lower):
     return np.where(level.c_h > 0, p / np.maximum(level.c_h, 1), lower)
 
 
-def three_discounts(table: Table) -> np.ndarray:
-    """d_1, d_2, d_3+ of one table, from how many pairs were seen once, twice, … four times: (3,).
+def estimated_discounts(pair_counts: np.ndarray) -> np.ndarray:
+    """d_1, d_2, d_3+, from how many pairs were seen once, twice, … four times: (3,).
 
         Y = n_1 / (n_1 + 2 n_2)      d_r = r − (r + 1) Y n_{r+1} / n_r
 
-    Each lies in 0 … r; where one of the four numbers is 0, all three are ½.
+    Nothing keeps an estimate within 0 … r; where one of the four numbers is 0, all three are ½.
     Source: Chen & Goodman (1999).
     """
-    n = [int((table.pair_counts == r).sum()) for r in (1, 2, 3, 4)]
+    n = [int((pair_counts == r).sum()) for r in (1, 2, 3, 4)]
     if min(n) == 0:
         return np.full(3, 0.5)
     Y = n[0] / (n[0] + 2 * n[1])
-    return np.array([np.clip(r - (r + 1) * Y * n[r] / n[r - 1], 0, r) for r in (1, 2, 3)])
+    return np.array([r - (r + 1) * Y * n[r] / n[r - 1] for r in (1, 2, 3)])
+
+
+def three_discounts(table: Table) -> np.ndarray:
+    """`estimated_discounts` of one table, each within 0 … r: (3,)."""
+    return np.clip(estimated_discounts(table.pair_counts), 0, (1, 2, 3))
 
 
 def modified_kneser_ney(counts: Counts, codes: np.ndarray, discounts=None) -> np.ndarray:
