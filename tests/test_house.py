@@ -97,4 +97,4 @@ def test_map_is_what_the_files_say(place):
 def test_each_line_of_the_map_fits_a_screen():
     lines = module_map.draw_map().splitlines()
     assert max(map(len, lines)) <= 100
-    assert len(lines) <= 90
+    assert len(lines) <= 100
