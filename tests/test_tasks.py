@@ -164,3 +164,34 @@ def test_timing_repeats_with_the_same_seed_and_names_bad_arguments():
         tasks.timing(0, 4, rng(0))
     with pytest.raises(ValueError, match="B must be a positive integer, got -1"):
         tasks.timing(3, -1, rng(0))
+
+
+@pytest.mark.parametrize(("places", "length"), [(1, 1), (4, 4), (16, 3)])
+def test_selective_copy_asks_for_the_symbols_in_order(places, length):
+    rng = np.random.default_rng
+    inputs, targets, mask = tasks.selective_copy(places, 500, rng(0), length, symbols=5)
+    assert inputs.shape == targets.shape == mask.shape == (places + length, 500)
+    assert mask[places:].all() and not mask[:places].any() and not targets[~mask].any()
+    assert (inputs[places:] == 6).all() and inputs[:places].max() <= 5
+    for column, answer in zip(inputs[:places].T, targets[places:].T):
+        np.testing.assert_array_equal(column[column < 5], answer)
+    share = (inputs[:places] < 5).mean(axis=1)  # each place holds a symbol equally often
+    assert np.abs(share - length / places).max() < 0.1
+    assert inputs.max() < tasks.copy_vocab(5)
+    again = tasks.selective_copy(places, 500, rng(0), length, symbols=5)
+    np.testing.assert_array_equal(inputs, again[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 3), "places must be a positive integer, got 0"),
+        ((3, 3), "places must be at least length=4, got 3"),
+        ((9, 3.0), "B must be a positive integer, got 3.0"),
+    ],
+)
+def test_bad_input_of_selective_copy(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        tasks.selective_copy(*arguments, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="symbols must be at least 2, got 1"):
+        tasks.selective_copy(9, 2, np.random.default_rng(0), symbols=1)

@@ -11,6 +11,7 @@ Best score without memory, where it scores:
     timing          ln 2 nats, accuracy ½
     recall          ln keys nats, accuracy 1/keys
     copy            copy_baseline(lag, length, symbols) nats per step
+    selective_copy  ln symbols nats, accuracy 1/symbols
     adding          ADDING_BASELINE, a mean squared error of 1/6
 """
 
@@ -135,6 +136,33 @@ def copy_baseline(lag: int, length: int = 10, symbols: int = 8) -> float:
     """
     check_sizes(lag=lag, length=length, symbols=symbols)
     return length * float(np.log(symbols)) / (lag + 2 * length)
+
+
+def selective_copy(places: int, B: int, rng, length: int = 4, symbols: int = 4):
+    """Read `length` symbols that stand anywhere among blanks, and say them in order at the end.
+
+    Ids as in copy: symbols 0 … symbols − 1, then the blank, then the signal: copy_vocab(symbols).
+
+        inputs    places steps: `length` symbols at places drawn at random, blanks at the others;
+                  then length signals
+        targets   the symbols in their order, one at each signal; scored there only
+
+    T = places + length steps. How long a symbol must be kept depends on where it happened to stand.
+    A guesser pays ln(symbols) nats. Returns inputs (T, B), targets (T, B), mask (T, B).
+    Raises: ValueError if a size is not a positive integer, symbols is below 2, or places is below
+    length.
+    Source: Gu & Dao (2023), in the form of a signal for each answer.
+    """
+    check_sizes(places=places, B=B, length=length, symbols=symbols)
+    _check_at_least_2("symbols", symbols)
+    if places < length:
+        raise ValueError(f"places must be at least length={length}, got {places}")
+    inputs = np.full((places + length, B), symbols)
+    targets, mask = np.zeros_like(inputs), np.zeros(inputs.shape, dtype=bool)
+    spots = np.sort(rng.random((places, B)).argsort(axis=0)[:length], axis=0)  # all sets alike
+    inputs[spots, np.arange(B)] = targets[places:] = rng.integers(0, symbols, (length, B))
+    inputs[places:], mask[places:] = symbols + 1, True
+    return inputs, targets, mask
 
 
 def timing(interval: int, B: int, rng):
