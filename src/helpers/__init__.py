@@ -20,6 +20,7 @@
       language_model  A recurrent language model: p(next symbol | all symbols so far)
       layers          The layers around a recurrence: embedding, linear read-out, dropout
       letter_windows  Pronouncing by counting: letters aligned with phones, then looked up
+      linear_recurrenceLinear in the state: h_t = a_t ⊙ h_{t−1} + b_t, a scan; and the minimal GRU and LSTM on it
       losses          Losses, each with its gradient, and the units that models are scored in
       lstm            Long short-term memory, and its relatives: each a small variation
       ngram           Language models that count: p(next symbol | the k symbols before it)
@@ -27,6 +28,8 @@
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
       phrasebook      Translating by counting: a dictionary from pairs, and a memory that is mended
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
+      selective       The selective recurrence of Mamba: each step decides from its input what to keep and to write
+      self_attention  Causal self-attention: every step looks back at all steps so far, its own included
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
       tagger          A label for every word: embedding, a stack of layers, read-out
