@@ -10,7 +10,10 @@
       conv            Convolution in space and in time: the same weights at every place and step
       ctc             CTC: from frames to labels, without an alignment between them
       decoding        From a decoder to an answer: greedy, sampling, beam search
+      echo_state      Echo state networks: a recurrent layer that is drawn once and never trained, and a read-out
       executor        One recurrent network that reads a text to its end, and then writes the answer
+      filters         Exact filters: what is known of a hidden state, given all that was seen so far
+      fixed_points    Where a network stands still: fixed points, slow points, and what happens around them
       forecaster      A network that forecasts, and says how sure it is
       gradcheck       The first check of a gradient: finite differences
       graphones       Joint n-grams: letters and phones counted as pairs, and a beam through them
@@ -27,11 +30,13 @@
       notebook        The set-up of every notebook: what to do if something that it needs is missing
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
       phrasebook      Translating by counting: a dictionary from pairs, and a memory that is mended
+      real_time       Real-time recurrent learning: the gradient runs forward, beside the state
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
       selective       The selective recurrence of Mamba: each step decides from its input what to keep and to write
       self_attention  Causal self-attention: every step looks back at all steps so far, its own included
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
+      state_space     A linear state-space layer: diagonal, complex, the same at every step; its two forms and back
       tagger          A label for every word: embedding, a stack of layers, read-out
       text            Text as numbers: vocabulary, padding, batches of a text or of pairs
       torch_classifierThe model of `classifier` in PyTorch: the same parameters, the same numbers
@@ -50,6 +55,7 @@
       frames          Films of handwritten digits that move and hide: a label for every frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says, in English, French and Chinese
+      machines        State machines: tables that read symbols, what is in them, and eight tasks for a memory
       programs        Short programs in a small part of Python, and what they print
       reviews         Chinese reviews, good or bad: cleaned, and split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores
