@@ -23,9 +23,10 @@
       language_model  A recurrent language model: p(next symbol | all symbols so far)
       layers          The layers around a recurrence: embedding, linear read-out, dropout
       letter_windows  Pronouncing by counting: letters aligned with phones, then looked up
-      linear_recurrenceLinear in the state: h_t = a_t ⊙ h_{t−1} + b_t, a scan; and the minimal GRU and LSTM on it
+      linear_recurrenceLinear in the state: a scan of a_t ⊙ h_{t−1} + b_t; the minimal GRU and LSTM on it
       losses          Losses, each with its gradient, and the units that models are scored in
       lstm            Long short-term memory, and its relatives: each a small variation
+      matrix_memory   A matrix for a memory: values stored under keys in a state whose size does not grow
       ngram           Language models that count: p(next symbol | the k symbols before it)
       notebook        The set-up of every notebook: what to do if something that it needs is missing
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
