@@ -449,3 +449,40 @@ def test_model_gradients(layer):
         return linear_recurrence.loss_and_grads(layer, params, x, loss).loss
 
     gradcheck.largest(gradcheck.compare(again, params, grads), 1e-6)
+
+
+# --- Several layers -----------------------------------------------------------------------------
+
+
+@all_layers
+def test_stack_gradients_match_finite_differences(layer):
+    deep = linear_recurrence.stack(layer, 3)
+    rng = np.random.default_rng(0)
+    params, x, h0 = deep.init(3, 4, rng, np.float64), rng.normal(size=(5, 2, 3)), None
+    h0, S, R = rng.normal(size=(3, 2, 4)), rng.normal(size=(3, 2, 4)), rng.normal(size=(5, 2, 4))
+
+    def loss():
+        h, final, _ = deep.forward(params, x, h0)
+        return float((R * h).sum() + (S * final).sum())
+
+    grads, dx, dh0 = deep.backward(params, deep.forward(params, x, h0)[2], R, S)
+    arrays, found = {**params, "x": x, "h0": h0}, {**grads, "x": dx, "h0": dh0}
+    gradcheck.largest(gradcheck.compare(loss, arrays, found), 1e-6)
+
+
+def test_a_stack_of_one_is_the_layer_and_two_are_one_on_the_other():
+    params, x, h0, R, _ = layer_problem(MIN_GRU, D=4)
+    one, two = (linear_recurrence.stack(MIN_GRU, n) for n in (1, 2))
+    below = {f"{name}_l0": p for name, p in params.items()}
+    h, final, cache = one.forward(below, x, h0[None])
+    np.testing.assert_array_equal(h, MIN_GRU.forward(params, x, h0)[0])
+    assert final.shape == (1, 2, 4)
+    assert one.backward(below, cache, R)[0].keys() == below.keys()
+    both = below | {f"{name}_l1": p for name, p in params.items()}
+    np.testing.assert_array_equal(two.forward(both, x)[0], MIN_GRU.forward(
+        params, MIN_GRU.forward(params, x)[0])[0])  # fmt: skip
+    with pytest.raises(ValueError, match="with neither"):
+        one.backward(below, cache)
+    for n in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="n_layers must be a positive integer"):
+            linear_recurrence.stack(MIN_GRU, n)

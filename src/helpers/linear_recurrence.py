@@ -460,6 +460,52 @@ MIN_GRU_SIGNED = Layer(
 MIN_LSTM = Layer("min_lstm", init_min_lstm, min_lstm_forward, min_lstm_backward)
 
 
+# --- Several layers -----------------------------------------------------------------------------
+
+
+def stack(layer: Layer, n_layers: int) -> Layer:
+    """n_layers of a layer as one: each reads what the one below shows, at the same step.
+
+    In one minimal layer the gates see x_t alone. In the second they see h_t of the first, which
+    knows the past. Parameters are named W_xh_l0, …; the states are one array, (n_layers, B, H).
+    Raises: ValueError if n_layers is not a positive integer.
+    """
+    check_sizes(n_layers=n_layers)
+
+    def of(params, i):
+        end = f"_l{i}"
+        return {name.removesuffix(end): p for name, p in params.items() if name.endswith(end)}
+
+    def named(found, i):
+        return {f"{name}_l{i}": array for name, array in found.items()}
+
+    def init(D, H, rng, dtype=np.float32):
+        sizes = [D] + [H] * (n_layers - 1)
+        made = [named(layer.init(size, H, rng, dtype), i) for i, size in enumerate(sizes)]
+        return {name: array for one in made for name, array in one.items()}
+
+    def forward(params, x, h0=None):
+        finals, caches, h = [], [], x
+        for i in range(n_layers):
+            h, final, cache = layer.forward(of(params, i), h, None if h0 is None else h0[i])
+            finals.append(final)
+            caches.append(cache)
+        return h, np.stack(finals), caches
+
+    def backward(params, caches, dh=None, dfinal=None):
+        grads, dh0 = {}, []
+        for i in reversed(range(n_layers)):
+            d = None if dfinal is None else dfinal[i]
+            if dh is None and d is None:
+                raise ValueError("backward needs dh, dfinal or both: with neither, no gradient")
+            found, dh, d = layer.backward(of(params, i), caches[i], dh, d)
+            grads |= named(found, i)
+            dh0.append(d)
+        return grads, dh, np.stack(dh0[::-1])
+
+    return Layer(f"{layer.name}_{n_layers}", init, forward, backward)
+
+
 # --- A layer with a linear read-out -------------------------------------------------------------
 
 
@@ -482,8 +528,13 @@ def loss_and_grads(layer: Layer, params: dict, x: np.ndarray, loss, h0=None) -> 
 
     Raises: ValueError, TypeError or IndexError that names the argument.
     """
+    return loss_and_dx(layer, params, x, loss, h0)[0]
+
+
+def loss_and_dx(layer: Layer, params: dict, x: np.ndarray, loss, h0=None):
+    """`loss_and_grads`, and the gradient of the inputs, dx (T, B, D), for a layer below."""
     h, final, cache = layer.forward(params, x, h0)
     value, dz = loss(layers.linear_forward(params, h))
     grads, dh = layers.linear_backward(params, h, dz)
-    layer_grads, _, _ = layer.backward(params, cache, dh)
-    return LossAndGrads(value, {**layer_grads, **grads}, final)
+    layer_grads, dx, _ = layer.backward(params, cache, dh)
+    return LossAndGrads(value, {**layer_grads, **grads}, final), dx
