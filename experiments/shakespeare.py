@@ -6,11 +6,11 @@ buys: size, layers, dropout, tied matrices, the mean of the weights, learning wh
 mixture with the counts. Chosen on Romeo and Juliet (validation), reported for Timon of Athens too.
 
     python experiments/shakespeare.py                      # the counts: minutes, no GPU
-    python experiments/shakespeare.py long --seconds 400   # one group of networks, see `GROUPS`
+    python experiments/shakespeare.py full --seconds 520   # one group of networks, see `GROUPS`
     python experiments/shakespeare.py record OUT …         # put what the groups found in the record
-    python experiments/shakespeare.py store OUT/long_….npz # make the stored model of its weights
+    python experiments/shakespeare.py store OUT/full_….npz # make the stored model of its weights
 
-The networks want a GPU (a group takes two to seven minutes on one; on two processor cores some
+The networks want a GPU (a group takes three to nine minutes on one; on two processor cores some
 hours, with --seconds 20000), and the package torch. The models of a group are trained side by side,
 an update each in turn. Learning rates: the same candidates for every cell, a short pilot each, with
 the shape of the first case of that cell; the rate with the fewest bits on part of the validation
@@ -33,15 +33,20 @@ from helpers.trained import writer
 from helpers.trained.store import read_npz, write_npz
 
 RATES = (7e-4, 1.5e-3, 3e-3, 6e-3)
+LOWER_RATES = (4e-4, 8e-4, 1.5e-3, 3e-3)  # of the groups that had a GPU nearly to themselves
 CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200)
 PLACES = 3000
 SIZES = {  # (parameters, layers) → H; with D = 64 and the 80 characters of the training plays
     (400_000, 1): {"rnn": 560, "gru": 320, "lstm": 275},
     (2_000_000, 1): {"rnn": 1342, "gru": 771, "lstm": 665},
     (2_000_000, 2): {"rnn": 791, "gru": 455, "lstm": 394},
+    (2_000_000, 3): {"rnn": 617, "gru": 355, "lstm": 307},
 }
 DROPOUT = {"drop_in": 0.1, "drop": 0.25, "drop_out": 0.25}
 LIGHT = {"drop_in": 0.05, "drop": 0.1, "drop_out": 0.1}
+FIRM = {**DROPOUT, "weight_drop": 0.2}
+STRONG = {"drop_in": 0.15, "drop": 0.35, "drop_out": 0.35, "weight_drop": 0.4}
+LASTING = {"reset": 0.01, "max_norm": 0.5, "average": 0.99}  # of the long trainings
 ALL = 4_707_444
 SLICE = 4_000  # characters of the validation text on which a test scores the stored model
 
@@ -71,7 +76,26 @@ GROUPS = {
                   **(DROPOUT if n < 1_000_000 else LIGHT))
           for n in (100_000, 300_000, 1_000_000)),
     ],
+    "full": [
+        *(network("full", cell.upper(), cell, seed, **FIRM, **LASTING)
+          for cell, seeds in (("lstm", (0, 1)), ("gru", (0, 1)), ("rnn", (0,))) for seed in seeds),
+        *(network("full", f"{cell.upper()}, more dropout", cell, **STRONG, **LASTING)
+          for cell in ("lstm", "gru")),
+    ],
+    "varied": [
+        network("varied", "LSTM of two layers", "lstm", 2, **FIRM, **LASTING),
+        network("varied", "LSTM without weight dropout", "lstm", **DROPOUT, **LASTING),
+        network("varied", "LSTM without dropout", "lstm", **LASTING),
+        network("varied", "LSTM of one layer", "lstm", layers=1, **FIRM, **LASTING),
+        network("varied", "LSTM of three layers", "lstm", layers=3, **FIRM, **LASTING),
+    ],
+    "little": [
+        network("little", cell.upper(), cell, seed, 400_000, 1, **LIGHT, **LASTING)
+        for cell in ("lstm", "gru", "rnn") for seed in (0, 1, 2)
+    ],
 }  # fmt: skip
+RECORDED = ("long", "large", "small")  # the groups that are in the record
+LOWER = ("full", "varied", "little")
 FURTHER = network(  # seed 1 of `long`, trained on from its weights
     "further", "LSTM, trained on", "lstm", 1, B=32, reset=0.03, lr=1e-3, warm=0.05,
     drop_in=0.1, drop=0.2, drop_out=0.2,
@@ -81,11 +105,16 @@ EQUAL = [  # one reading of the plays each; rates: half of the best in the pilot
     for seed in (0,) for cell, lr in (("lstm", 3e-3), ("gru", 3e-3), ("rnn", 7.5e-4))
 ]  # fmt: skip
 READING = 2942  # updates of 32 streams of 50 characters
-PILOT = {"long": 0.10, "large": 0.15, "small": 0.15}  # share of the time
-AT_THE_END = {"long": 0.16, "large": 0.10, "small": 0.10}  # to score
+PILOT = {  # share of the time
+    "long": 0.10, "large": 0.15, "small": 0.15, "full": 0.12, "varied": 0.08, "little": 0.15,
+}  # fmt: skip
+AT_THE_END = {  # share of the time, to score
+    "long": 0.16, "large": 0.10, "small": 0.10, "full": 0.14, "varied": 0.05, "little": 0.08,
+}  # fmt: skip
 KEEP = {  # whose weights come back
     "long": None,  # the best on validation text
     "small": [("LSTM", 0), ("GRU", 0), ("RNN", 0)],
+    **{group: "best of each cell" for group in LOWER},
 }
 NOT_MODEL = ("group", "name", "characters")
 COUNTED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, ALL)
@@ -155,34 +184,81 @@ def learn_while_reading(model, ids, rate, T=50, max_norm=1.0):
     """Dynamic evaluation: score T characters, then take a step of gradient descent on them.
 
     Returns log₂ p of every character but the first, each scored before it was learned from. The
-    model is changed. Source: Krause et al. (2018), their plain form.
+    model is changed. On a GPU a step is a graph of kernels, if it agrees. Source: Krause et al.
+    (2018), their plain form.
     """
     import torch
 
-    settings = model.settings
-    model.settings = {**settings, "drop_in": 0.0, "drop": 0.0, "drop_out": 0.0}
+    settings, n = model.settings, len(ids) - 1
+    none = {"drop_in": 0.0, "drop": 0.0, "drop_out": 0.0, "weight_drop": 0.0}
+    model.settings = {**settings, **none}
     model.train()  # cuDNN has no gradients otherwise
     weights = [p for p in model.parameters() if p.requires_grad]
-    data = torch.as_tensor(ids, device=model.device)
-    states, found = model.zero_states(1), []
-    for t in range(0, len(ids) - 1, T):
-        n = min(T, len(ids) - 1 - t)
-        logits, states = model(data[t : t + n, None], states)
-        loss = torch.nn.functional.cross_entropy(
-            logits[:, 0], data[t + 1 : t + n + 1], reduction="none"
-        )
-        found.append(-loss.detach() / math.log(2))
+    data, found = torch.as_tensor(ids, device=model.device), torch.zeros(n, device=model.device)
+    states, size = model.zero_states(1), torch.zeros((), device=model.device)
+
+    def learn(at):
+        """One step on the characters after the places `at`; states and weights go on."""
+        logits, after = model(data[at][:, None], states)
+        loss = torch.nn.functional.cross_entropy(logits[:, 0], data[at + 1], reduction="none")
+        found[at] = -loss.detach() / math.log(2)
         gradients = torch.autograd.grad(loss.mean(), weights)
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        scale = rate * torch.clamp(max_norm / norm, max=1.0)
         with torch.no_grad():
-            torch._foreach_sub_(weights, torch._foreach_mul(gradients, scale))
-        states = [
-            tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
-            for state in states
-        ]
+            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+            torch._foreach_mul_(gradients, size * torch.clamp(max_norm / norm, max=1.0))
+            torch._foreach_sub_(weights, gradients)
+            for old, new in zip(flat(states), flat(after)):
+                old.copy_(new)
+
+    steps, here = torch.arange(T, device=model.device), torch.zeros_like(data[:1])
+
+    def whole_step():
+        learn(here + steps)
+        here.add_(T)
+
+    replay = _replay(whole_step, [here, *flat(states), *weights]) if n > T else whole_step
+    size.fill_(rate)
+    for _ in range(n // T):
+        replay()
+    if n % T:
+        learn(torch.arange(n - n % T, n, device=model.device))
     model.settings = settings
-    return torch.cat(found).cpu().numpy().astype(np.float64)
+    return found.cpu().numpy().astype(np.float64)
+
+
+def flat(states) -> list:
+    """All arrays of the states of a stack."""
+    return [s for state in states for s in (state if isinstance(state, tuple) else (state,))]
+
+
+def _replay(step, changed: list):
+    """`step` as a graph of kernels, if this is a GPU that takes it; otherwise `step` itself.
+
+    changed: the tensors that a step changes; they come back as they were.
+    """
+    import torch
+
+    if changed[0].device.type != "cuda":
+        return step
+    before = [value.detach().clone() for value in changed]
+    graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    try:
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                step()
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph):
+            step()
+        replay = graph.replay
+    except RuntimeError as error:
+        print(f"learning while reading without a graph: {error!r}", flush=True)
+        replay = step
+    torch.cuda.synchronize()
+    with torch.no_grad():
+        for value, old in zip(changed, before):
+            value.copy_(old)
+    return replay
 
 
 def pilot(cases, args, device, ids, valid, V, seconds):
@@ -195,12 +271,12 @@ def pilot(cases, args, device, ids, valid, V, seconds):
     many = {}
     for cell in dict.fromkeys(case["cell"] for case in cases):
         first = next(case for case in cases if case["cell"] == cell)
-        for rate in RATES:
+        for rate in LOWER_RATES if cases[0]["group"] in LOWER else RATES:
             many[f"{cell} {rate}"] = {**model_settings(first), "lr": rate}
     runs = torch_lm.make_runs(args, device, many, ids, V)
     torch_lm.train(runs, torch_lm.Clock(max(seconds, 1.0)))
     found = {"updates": runs[0].updates, "trials": [], "rates": {}}
-    for run in runs:
+    for run in (run for run in runs if not run.stopped):
         with run.averaged():
             mean = torch_lm.bits(run.model, valid[:60_000], 64)
         bits = min(mean, torch_lm.bits(run.model, valid[:60_000], 64))
@@ -220,7 +296,8 @@ def train_group(cases, args) -> list:
     import torch_lm
 
     group, device = cases[0]["group"], torch_lm.prepare(args)
-    vocab, train, valid, test = encoded()
+    vocab, train, *scored = encoded()
+    valid, test = (ids[: args.part] for ids in scored)
     V, reserve = len(vocab), AT_THE_END[group] * args.seconds
     found = pilot(cases, args, device, train, valid, V, PILOT[group] * args.seconds)
     many = {
@@ -247,33 +324,32 @@ def train_group(cases, args) -> list:
 
     def look(run):
         with run.averaged():
-            mean = torch_lm.bits(run.model, valid, 64)
-        return {
-            "valid": round(mean, 4),
-            "valid_last": round(torch_lm.bits(run.model, valid, 64), 4),
-        }
+            mean = torch_lm.bits(run.model, valid, 128, warm=50)
+        last = torch_lm.bits(run.model, valid, 128, warm=50)
+        print(f"{clock.elapsed:5.0f} s", run.name, run.updates, round(mean, 3), round(last, 3),
+              flush=True)  # fmt: skip
+        return {"valid": round(mean, 4), "valid_last": round(last, 4)}
 
     torch_lm.train(runs, clock, torch_lm.LOOKS, look, save=save)
     save()
     results = []
+    cases = [case for run, case in zip(runs, cases) if not run.stopped]
+    runs = [run for run in runs if not run.stopped]
     for run, case in zip(runs, cases):
-        results.append({"case": case, "result": score(run, found, valid, test, device),
+        results.append({"case": case, "result": score(run, found, valid, test),
                         "seconds": round(clock.elapsed, 1)})  # fmt: skip
         (args.out / f"{group}.json").write_text(
             json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
                         "runs": results}), "utf-8")  # fmt: skip
         print(case["name"], case["seed"], results[-1]["result"]["valid"], flush=True)
     keep_weights(runs, cases, results, vocab, args, KEEP.get(group, ()))
-    if group == "long":
-        best = min(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
-        probabilities = {}
-        for i, run in enumerate(runs):
-            with run.averaged(results[i]["result"]["mean_of_weights"]) as model:
-                for part, ids in (("valid", valid), ("test", test)):
-                    p = torch_lm.log2_probabilities(model, ids, 16)
-                    probabilities[f"{part}_{i}"] = p.astype(np.float16)
-        write_npz(args.out / "long_probabilities.npz", probabilities)
-        dynamic(runs[best], results[best], valid, test, args)
+    keep_probabilities(runs, cases, results, valid, test, args)
+    if group not in ("long", "full"):
+        return results
+    ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
+    best = {cases[i]["cell"]: i for i in reversed(ranked)}  # of each cell
+    for i in sorted({ranked[0], best["lstm"]}, key=lambda i: i != best["lstm"]):
+        dynamic(runs[i], cases[i], results[i], valid, test, args)
         (args.out / f"{group}.json").write_text(
             json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
                         "runs": results}), "utf-8")  # fmt: skip
@@ -375,18 +451,18 @@ def train_equal(args):
         print(case["name"], case["seed"], result["valid"], result["test"], flush=True)
 
 
-def score(run, found, valid, test, device) -> dict:
+def score(run, found, valid, test) -> dict:
     """What is reported of one network."""
     import torch_lm
 
     last = run.history[-1]
     use_mean = last["valid"] <= last["valid_last"]
-    places = np.random.default_rng(0).integers(max(CONTEXTS), len(valid), PLACES)
-    columns = 32 if device == "cuda" else 64
+    many = min(PLACES, len(valid) // 10)  # fewer of a part only
+    places = np.random.default_rng(0).integers(max(CONTEXTS), len(valid), many)
     with run.averaged(use_mean) as model:
         result = {
-            "valid": round(torch_lm.bits(model, valid, columns), 4),
-            "test": round(torch_lm.bits(model, test, columns), 4),
+            "valid": round(torch_lm.bits(model, valid, 64, warm=100), 4),
+            "test": round(torch_lm.bits(model, test, 64, warm=100), 4),
             "contexts": by_context(model, valid, places),
         }
     s = run.settings
@@ -409,9 +485,10 @@ def keep_weights(runs, cases, results, vocab, args, wanted):
     """Weights of the wanted networks in half precision; None: of the best on validation text."""
     import torch_lm
 
-    if wanted is None:
-        best = min(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
-        wanted = [(cases[best]["name"], cases[best]["seed"])]
+    if wanted is None or wanted == "best of each cell":
+        ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
+        best = {cases[i]["cell"] if wanted else "any": i for i in reversed(ranked)}
+        wanted = [(cases[i]["name"], cases[i]["seed"]) for i in best.values()]
     for run, case, result in zip(runs, cases, results):
         if (case["name"], case["seed"]) in wanted:
             with run.averaged(result["result"]["mean_of_weights"]) as model:
@@ -421,8 +498,24 @@ def keep_weights(runs, cases, results, vocab, args, wanted):
             torch_lm.write(args.out / f"{label(case)}.npz", trained)
 
 
-def dynamic(run, result, valid, test, args):
-    """Learning while reading: the rate on the first part of the validation text, then all."""
+def keep_probabilities(runs, cases, results, valid, test, args):
+    """log₂ p of every character, for mixtures: OUT/GROUP_probabilities.npz in half precision."""
+    import torch_lm
+
+    found = {}
+    for run, case, result in zip(runs, cases, results):
+        with run.averaged(result["result"]["mean_of_weights"]) as model:
+            for part, ids in (("valid", valid), ("test", test)):
+                p = torch_lm.log2_probabilities(model, ids, 64, warm=100)
+                found[f"{part} {label(case)}"] = p.astype(np.float16)
+    write_npz(args.out / f"{cases[0]['group']}_probabilities.npz", found)
+
+
+def dynamic(run, case, result, valid, test, args):
+    """Learning while reading: the rate on the first part of the validation text, then all.
+
+    The probabilities go to OUT/learning_CASE.npz.
+    """
     import torch_lm
 
     found = result["result"]
@@ -430,27 +523,31 @@ def dynamic(run, result, valid, test, args):
         start = {name: value.clone() for name, value in model.state_dict().items()}
         speed = 0.0  # seconds a character
 
-        def learned(ids, rate):
+        def learned(ids, rate, part=None):
             nonlocal speed
             if speed * len(ids) > torch_lm.seconds_left(args, 3):
                 return None
             begin = time.perf_counter()
             model.load_state_dict(start)
-            bits = float(-learn_while_reading(model, ids, rate).mean())
+            p = learn_while_reading(model, ids, rate)
             speed = (time.perf_counter() - begin) / len(ids)
-            return round(bits, 4)
+            if part:
+                probabilities[part] = p.astype(np.float16)
+            return round(float(-p.mean()), 4)
 
-        part = valid[:20_000]
+        part, probabilities = valid[:20_000], {}
         trials = [[0.0, round(torch_lm.bits(model, part, 1), 4)]]
         trials += [[rate, learned(part, rate)] for rate in (0.05, 0.15, 0.5)]
         trials = [trial for trial in trials if trial[1] is not None]
         best = min(trials, key=lambda trial: trial[1])[0]
         found["dynamic"] = {"trials": trials, "rate": best}
-        for name, ids in (("test", test), ("valid", valid)):
-            bits = learned(ids, best)
+        for name, ids in (("valid", valid), ("test", test)):
+            bits = learned(ids, best, name)
             if bits is not None:
                 found["dynamic"][name] = bits
         model.load_state_dict(start)
+    write_npz(args.out / f"learning_{label(case)}.npz", probabilities)
+    print(f"learning while reading, {label(case)}: {found['dynamic']}", flush=True)
 
 
 # --- With the counts, and with each other --------------------------------------------------------
@@ -511,22 +608,17 @@ def play_so_far(ids, V: int, order: int = 5, every: int = 500):
     return found
 
 
-def dynamic_case(settings: dict) -> dict:
+def dynamic_case(settings: dict, made: Path | None = None) -> dict:
     """Both plays read by models that learn while they read: the stored network, and the counts.
 
-    The network's rate is the best of those that `long` tried on the beginning of the validation
-    text. The counts are mixed with counts of the play so far, order and share chosen on validation.
+    The network's rate is the best of those that its training tried on the beginning of the
+    validation text. The counts are mixed with counts of the play so far, order and share chosen on
+    validation. made: probabilities that `dynamic` wrote, which spares twenty minutes.
     """
-    import torch_lm
-
-    stored, (vocab, _, valid, test) = writer.load(), encoded()
+    vocab, _, valid, test = encoded()
     counts, texts = counted_probabilities(settings), {"valid": valid, "test": test}
-    shape = {"D": stored.params["E"].shape[1], "H": len(stored.params["W_hh_l0"])}
-    n_layers = sum(name.startswith("W_hh") for name in stored.params)
-    learned = {}
-    for part, ids in texts.items():
-        model = torch_lm.Model({**shape, "layers": n_layers}, len(vocab)).load(stored.params)
-        learned[part] = 2.0 ** learn_while_reading(model, ids, settings["dynamic_rate"])
+    learned = read_npz(made) if made else learned_probabilities(settings, texts)
+    learned = {part: 2.0 ** learned[part].astype(np.float64) for part in texts}
     caches = {
         order: {part: play_so_far(ids, len(vocab), order) for part, ids in texts.items()}
         for order in (3, 5)
@@ -543,6 +635,43 @@ def dynamic_case(settings: dict) -> dict:
         "growing_counts": {"order": order, **mixed[order]},
         "both": best_mixture({part: (learned[part], growing[part]) for part in texts}),
     }
+
+
+def learned_probabilities(settings: dict, texts: dict) -> dict:
+    """log₂ p of each text for the stored network that learns while it reads."""
+    import torch_lm
+
+    stored = writer.load()
+    shape = {"D": stored.params["E"].shape[1], "H": len(stored.params["W_hh_l0"])}
+    shape |= {
+        "layers": sum(name.startswith("W_hh") for name in stored.params),
+        "cell": writer.cell_of(stored.params).name.lower(),
+    }
+    found = {}
+    for part, ids in texts.items():
+        model = torch_lm.Model(shape, len(stored.vocab)).load(stored.params)
+        found[part] = learn_while_reading(model, ids, settings["dynamic_rate"])
+    return found
+
+
+def teams_case(file: Path, settings: dict) -> dict:
+    """Networks of the group `full` together (the mean of their probabilities), and the counts."""
+    stored, counts = read_npz(file), counted_probabilities(settings)
+    one = {key: 2.0 ** p.astype(np.float64) for key, p in stored.items()}
+    names = sorted({key.split(" ", 1)[1] for key in one})
+    members = {
+        "LSTM": [n for n in names if n.startswith("full_LSTM")],
+        "GRU": [n for n in names if n.startswith("full_GRU")],
+        "LSTM and GRU": [n for n in names if n.startswith(("full_LSTM", "full_GRU"))],
+    }
+    found = {}
+    for name, chosen in members.items():
+        team = {p: np.mean([one[f"{p} {n}"] for n in chosen], axis=0) for p in counts}
+        found[name] = {
+            "members": len(chosen), **{part: bits_of(p) for part, p in team.items()},
+            "with_counts": best_mixture({part: (team[part], counts[part]) for part in team}),
+        }  # fmt: skip
+    return found
 
 
 def team_case(folders, settings: dict) -> dict:
@@ -594,7 +723,7 @@ def concerned(passage: str) -> dict:
 def best_units(states: list, values, early, n: int = 1) -> list:
     """The n units (layer, unit) whose c follows the property best on `early`, the best first."""
     found = []
-    for layer, (_, c) in enumerate(states):
+    for layer, (*_, c) in enumerate(states):
         wanted = values[early] - values[early].mean()
         apart = c[early] - c[early].mean(axis=0)
         r = apart.T @ wanted / (np.linalg.norm(apart, axis=0) * np.linalg.norm(wanted) + 1e-12)
@@ -631,7 +760,7 @@ def unit_case(settings: dict, params=None) -> dict:
     for name, values in facts.items():
         here = where[name][half:]
         [(layer, unit)] = best_units(states, values, early)
-        r = np.corrcoef(states[layer][1][late, unit], values[late])[0, 1]
+        r = np.corrcoef(states[layer][-1][late, unit], values[late])[0, 1]
         found[name] = {"layer": layer, "unit": unit, "r": round(float(r), 3),
                        "places": int(here.sum())}  # fmt: skip
 
@@ -671,7 +800,7 @@ def run(case, settings):
 
 CASES = [
     *({"group": "counts", "characters": n} for n in COUNTED),
-    *(case for cases in GROUPS.values() for case in cases),
+    *(case for group in RECORDED for case in GROUPS[group]),
     FURTHER,
     *EQUAL,
     *({"group": name} for name in ("team", "mix", "dynamic", "units")),
@@ -697,10 +826,17 @@ STUDY = study.Study(
 
 
 def put_into_record(folders):
-    """Merge what groups have found into the record, network by network."""
+    """Merge what groups have found into the record, network by network.
+
+    What the study no longer holds is left out, so that `RECORDED` and `CASES` may change.
+    """
     path = study.FOLDER / f"{STUDY.name}.json"
-    runs = study.read(path, STUDY)
     cases = study.as_json(STUDY.cases)
+    runs = [run for run in study.read_json(path)["runs"] if run["case"] in cases]
+    if {"group": "teams"} in cases:
+        for file in (f for folder in folders for f in Path(folder).glob("full_probabilities.npz")):
+            teams = {"case": {"group": "teams"}, "result": teams_case(file, STUDY.settings)}
+            runs = [r for r in runs if r["case"] != teams["case"]] + [teams | {"seconds": 60.0}]
     if any(Path(folder).glob("long_probabilities.npz") for folder in folders):
         team = {"case": {"group": "team"}, "result": team_case(folders, STUDY.settings)}
         runs = [old for old in runs if old["case"] != team["case"]] + [team | {"seconds": 60.0}]
@@ -759,6 +895,7 @@ def main():
     parser.add_argument("folders", nargs="*", type=Path, help="for record and store: what was made")
     parser.add_argument("--redo", action="store_true", help="run all again that needs no GPU")
     parser.add_argument("--only", type=int, help="the first so many cases of the group (to try it)")
+    parser.add_argument("--part", type=int, help="score so many characters only (to try it)")
     import torch_lm
 
     args = torch_lm.add_options(parser).parse_args()

@@ -46,6 +46,7 @@ LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 DEFAULTS = {
     "cell": "lstm", "D": 64, "H": 256, "layers": 1, "tied": False,
     "drop_in": 0.0, "drop": 0.0, "drop_out": 0.0,  # embedding, between layers, before read-out
+    "weight_drop": 0.0,  # of the entries of every W_hh, drawn anew for each update
     "B": 128, "T": 100, "lr": 3e-3, "warm": 0.02, "max_norm": 1.0,
     "average": 0.99,  # decay of the running mean of the weights, taken every 10 updates
     "reset": 0.0,  # with this probability a stream's state is set to zero before a chunk
@@ -168,7 +169,7 @@ def complete(settings: dict) -> dict:
     if s["cell"] not in CELLS:
         raise ValueError(f"cell must be one of {sorted(CELLS)}, got {s['cell']!r}")
     check_sizes(**{name: s[name] for name in ("D", "H", "layers", "B", "T")})
-    for name in ("drop_in", "drop", "drop_out", "average", "reset"):
+    for name in ("drop_in", "drop", "drop_out", "weight_drop", "average", "reset"):
         check_share(name, s[name])
     return s
 
@@ -190,31 +191,39 @@ def width(total: int, cell: str, V: int, D: int | None = 64, layers=1, tied=Fals
 
 
 @torch.no_grad()
-def log2_probabilities(model: Model, ids: np.ndarray, columns: int = 1, chunk: int = 2000):
+def log2_probabilities(
+    model: Model, ids: np.ndarray, columns: int = 1, chunk: int = 2000, warm: int = 0
+):
     """log₂ p of every symbol of a text but the first: (N − 1,).
 
     columns = 1 reads it once from its beginning, as `language_model.evaluate` does. With more it is
     cut into so many parts that are read side by side, each from a state of zeros: much faster on a
-    GPU, and a little worse at the beginning of each part.
+    GPU, and a little worse at the beginning of each part. With warm, each part begins so many
+    symbols early, as in `writer.log2_probabilities`.
     """
     was_training = model.training
     model.eval()
-    inputs, targets = (torch.as_tensor(part, device=model.device) for part in (ids[:-1], ids[1:]))
-    length = math.ceil(len(inputs) / columns)
-    fill = length * columns - len(inputs)
-    inputs, targets = (F.pad(part, (0, fill)).view(columns, length).T for part in (inputs, targets))
-    states, found = model.zero_states(columns), []
-    for t in range(0, length, chunk):
-        logits, states = model(inputs[t : t + chunk].contiguous(), states)
-        right = targets[t : t + chunk, :, None]
-        found.append(F.log_softmax(logits, -1).gather(-1, right)[..., 0] / math.log(2))
+    n = len(ids) - 1
+    length, warm = math.ceil(n / columns), warm if columns > 1 else 0
+    steps = np.arange(-warm, length)[:, None]
+    at = np.arange(columns) * length + steps  # (warm + length, columns)
+    kept = torch.as_tensor((steps >= 0) & (at < n), device=model.device)
+    at = torch.as_tensor(at.clip(0, n - 1), device=model.device)
+    text = torch.as_tensor(ids, device=model.device)
+    states, found = model.zero_states(columns), torch.zeros(n, device=model.device)
+    for t in range(0, len(at), chunk):
+        here = at[t : t + chunk]
+        logits, states = model(text[here], states)
+        log_p = F.log_softmax(logits, -1).gather(-1, text[here + 1, None])[..., 0] / math.log(2)
+        of_this = kept[t : t + chunk]
+        found[here[of_this]] = log_p[of_this]
     model.train(was_training)
-    return torch.cat(found).T.reshape(-1)[: len(ids) - 1].cpu().numpy().astype(np.float64)
+    return found.cpu().numpy().astype(np.float64)
 
 
-def bits(model: Model, ids: np.ndarray, columns: int = 1) -> float:
+def bits(model: Model, ids: np.ndarray, columns: int = 1, warm: int = 0) -> float:
     """Bits per character, −mean log₂ p; see `log2_probabilities`."""
-    return float(-log2_probabilities(model, ids, columns).mean())
+    return float(-log2_probabilities(model, ids, columns, warm=warm).mean())
 
 
 # --- Training -----------------------------------------------------------------------------------
@@ -231,6 +240,7 @@ class Run:
         s = self.settings = complete(settings)
         self.name = name
         self.device, self.updates, self.history = torch.device(device), 0, []
+        self.stopped = None  # why it trains no more
         self.model = Model(s, V).to(self.device).train()
         length = (len(ids) - 1) // s["B"]
         if length <= 2 * s["T"]:
@@ -266,9 +276,11 @@ class Run:
                 tuple(s * keep for s in state) if isinstance(state, tuple) else state * keep
                 for state in states
             ]
+        whole = self._drop_weights()
         logits, after = self.model(window[:-1], states)
         loss = F.cross_entropy(logits.flatten(0, 1), window[1:].flatten())
         loss.backward()
+        self._put_back(whole)
         nn.utils.clip_grad_norm_(self.trained, self.settings["max_norm"])
         self.optimizer.step()
         with torch.no_grad():
@@ -276,6 +288,28 @@ class Run:
                 old.copy_(new)
             self.at.add_(T)
             self.loss.add_(loss.detach())
+
+    @torch.no_grad()
+    def _drop_weights(self) -> list:
+        """Set a share of every W_hh to 0 for this update, one draw for all steps of a chunk.
+
+        The rest grows by 1/(1 − share). Returns (W, what it was, mask) a layer, for `_put_back`.
+        Source: Wan et al. (2013); on recurrent weights Merity et al. (2018).
+        """
+        share, whole = self.settings["weight_drop"], []
+        for layer in self.model.stack if share else ():
+            W = layer.weight_hh_l0
+            mask = (torch.rand_like(W) >= share).float() / (1 - share)
+            whole.append((W, W.clone(), mask))
+            W.mul_(mask)  # in place: cuDNN wants all weights of a layer in one piece
+        return whole
+
+    @torch.no_grad()
+    def _put_back(self, whole: list):
+        """The weights as they were; what was dropped has no gradient."""
+        for W, value, mask in whole:
+            W.copy_(value)
+            W.grad.mul_(mask)
 
     def _capture(self):
         """The update as a graph that can be replayed: no Python, no waiting between its kernels."""
@@ -458,8 +492,11 @@ def train(runs: list, clock: Clock, looks=(), look=None, every: int = 20, save=N
     """Train all runs side by side, an update each in turn, until the clock has run out.
 
     looks: shares of the time, rising, at which look(run) → dict is asked and the history grows; a
-    look at 1.0 comes after the last update. save(): asked about once a minute.
+    look at 1.0 comes after the last update. save(): asked about once a minute. A run whose loss is
+    no number any more is `stopped`, and the others go on.
+    Raises: FloatingPointError if none is left.
     """
+    runs = [run for run in runs if not run.stopped]
     done = max((h["share"] for run in runs for h in run.history), default=-1.0)
     ahead = [at for at in looks if done < at < 1]
     saved, share = time.perf_counter(), clock.share(runs[0].updates)
@@ -475,20 +512,31 @@ def train(runs: list, clock: Clock, looks=(), look=None, every: int = 20, save=N
             share = clock.share(runs[0].updates)
         if ahead and ahead[0] <= share < 1:
             ahead = [at for at in ahead if at > share]
-            _look(runs, share, clock, look)
+            runs = _look(runs, share, clock, look)
         if save and time.perf_counter() - saved > 60:
             save()
             saved = time.perf_counter()
     _look(runs, 1.0, clock, look)
 
 
-def _look(runs, share, clock, look):
+def _look(runs, share, clock, look) -> list:
+    """Each history grows; the runs that go on."""
     for run in runs:
+        try:
+            bits_in_training = round(run.training_bits(), 4)
+        except FloatingPointError as error:
+            run.stopped = error
+            print(f"{run.name}: {error}", flush=True)
+            continue
         found = {
             "share": round(share, 4), "updates": run.updates, "characters": run.characters,
-            "seconds": round(clock.elapsed, 1), "train": round(run.training_bits(), 4),
+            "seconds": round(clock.elapsed, 1), "train": bits_in_training,
         }  # fmt: skip
         run.history.append(found | (look(run) if look else {}))
+    going_on = [run for run in runs if not run.stopped]
+    if not going_on:
+        raise runs[0].stopped
+    return going_on
 
 
 # --- One text, one model, one command -----------------------------------------------------------

@@ -1,5 +1,6 @@
 """The counts tuned as far as they go, and what belongs to the models that were trained for long."""
 
+import argparse
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch_lm
 
 from helpers import ngram, text
 from helpers.data import corpora
+from helpers.trained import store, writer
 
 RNG = np.random.default_rng
 
@@ -96,8 +98,9 @@ def test_borders_of_the_discounts(counts):
 
 def test_the_networks_of_the_study_have_the_sizes_they_claim():
     V = len(text.Vocabulary.of(corpora.shakespeare().train))
-    for group, total in (("long", 2_000_000), ("large", 2_000_000), ("small", 400_000)):
-        for case in shakespeare.GROUPS[group]:
+    for group, cases in shakespeare.GROUPS.items():
+        total = 400_000 if group in ("small", "little") else 2_000_000
+        for case in cases:
             s = torch_lm.complete(shakespeare.model_settings(case))
             n = torch_lm.n_parameters(s["cell"], V, s["D"], s["H"], s["layers"], s["tied"])
             assert abs(n / total - 1) < 0.005, case
@@ -115,6 +118,31 @@ def test_learning_while_reading_scores_before_it_learns():
     assert learned[300:].mean() > still[300:].mean() + 0.1
     assert model.settings["drop_out"] == 0.5
     assert any((start[name] != array).any() for name, array in model.params().items())
+
+
+def test_the_best_of_each_cell_is_kept(tmp_path):
+    cases = [
+        {"group": "g", "name": f"{cell}{seed}", "cell": cell, "seed": seed}
+        for cell in ("lstm", "gru") for seed in (0, 1)
+    ]  # fmt: skip
+    bits = (2.2, 2.1, 2.05, 2.3)
+    results = [{"result": {"valid": b, "mean_of_weights": False}} for b in bits]
+    ids, args = RNG(0).integers(9, size=300), argparse.Namespace(out=tmp_path)
+    vocab = text.Vocabulary.of("abcdefghi")
+    runs = [
+        torch_lm.Run({"D": 5, "H": 8, "B": 2, "T": 5, "cell": case["cell"]}, ids, 9, "cpu", False)
+        for case in cases
+    ]
+    shakespeare.keep_weights(runs, cases, results, vocab, args, "best of each cell")
+    shakespeare.keep_probabilities(runs, cases, results, ids, ids[:50], args)
+    names = {path.name for path in tmp_path.glob("*.npz")}
+    assert names == {"g_lstm1_1.npz", "g_gru0_0.npz", "g_probabilities.npz"}
+    found = store.read_npz(tmp_path / "g_probabilities.npz")
+    assert found["valid g_lstm1_1"].shape == (299,) and found["test g_gru1_1"].shape == (49,)
+    kept = torch_lm.read(tmp_path / "g_gru0_0.npz")
+    np.testing.assert_allclose(
+        writer.log2_probabilities(kept.params, ids), found["valid g_gru0_0"], atol=0.02
+    )
 
 
 def test_bits_by_context_are_those_of_whole_windows():

@@ -12,6 +12,7 @@ from helpers import language_model as lm
 from helpers.gru import GRU
 from helpers.lstm import LSTM
 from helpers.rnn import RNN
+from helpers.trained import writer
 
 RNG = np.random.default_rng
 SPLIT = text.Split("to be or not to be, that is the question. " * 80, "to be or not " * 40, "")
@@ -148,6 +149,10 @@ def test_columns_change_a_score_a_little_only():
     assert abs(-once.mean() - ours) < 1e-5
     five = torch_lm.log2_probabilities(model, ids, columns=5)
     assert five.shape == (1002,) and 0 < abs(five.mean() - once.mean()) < 0.01
+    for columns, warm in ((5, 0), (5, 40), (64, 100), (2000, 3)):
+        found = torch_lm.log2_probabilities(model, ids, columns, chunk=70, warm=warm)
+        theirs = writer.log2_probabilities(model.params(), ids, columns, warm)
+        np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-5)
 
 
 @kinds
@@ -165,6 +170,62 @@ def test_one_update_equals_that_of_the_helpers(cell):
     )  # fmt: skip
     for name, array in run.model.params().items():
         np.testing.assert_allclose(params[name], array, rtol=0, atol=2e-5, err_msg=name)
+
+
+@kinds
+def test_dropped_weights_come_back_and_learn_nothing(cell):
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    settings = {**SMALL, "cell": cell, "layers": 2, "H": 30, "weight_drop": 0.4}
+    run = torch_lm.Run(settings, ids, 20, "cpu", False)
+    before = [layer.weight_hh_l0.detach().clone() for layer in run.model.stack]
+    torch.manual_seed(1)
+    whole = run._drop_weights()
+    for (W, value, mask), old in zip(whole, before):
+        torch.testing.assert_close(value, old, rtol=0, atol=0)
+        assert set(np.unique(mask.numpy()).round(4)) == {0.0, np.float32(1 / 0.6).round(4)}
+        assert abs(float((mask == 0).float().mean()) - 0.4) < 0.1
+        torch.testing.assert_close(W.detach(), old * mask, rtol=0, atol=0)
+    states = run.model.zero_states(4)
+    run.model(run.text[:6], states)[0].sum().backward()
+    full = [W.grad.clone() for W, *_ in whole]
+    run._put_back(whole)
+    for (W, _, mask), old, gradient in zip(whole, before, full):
+        torch.testing.assert_close(W.detach(), old, rtol=0, atol=0)
+        torch.testing.assert_close(W.grad, gradient * mask, rtol=0, atol=0)
+        assert (gradient[mask == 0] != 0).any()
+    first = run.training_bits() if run.since else None
+    for _ in range(60):
+        run.step(0.01)
+    assert first is None and run.training_bits() < np.log2(20)
+    with pytest.raises(ValueError, match="weight_drop"):
+        torch_lm.Model({"weight_drop": 1.0}, 9)
+
+
+def test_without_dropped_weights_nothing_changes():
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    found = []
+    for share in (0.0, 1e-9):  # the second draws masks of ones
+        run = torch_lm.Run({**SMALL, "weight_drop": share}, ids, 20, "cpu", False)
+        for _ in range(5):
+            run.step(0.01)
+        found.append(run.model.params())
+    for name, array in found[0].items():
+        np.testing.assert_allclose(array, found[1][name], rtol=0, atol=1e-6)
+
+
+def test_a_run_without_a_loss_stops_and_the_others_go_on():
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    runs = [torch_lm.Run({**SMALL, "seed": s}, ids, 20, "cpu", False, f"{s}") for s in (0, 1)]
+    with torch.no_grad():
+        runs[0].model.embed.weight.fill_(np.nan)
+    torch_lm.train(runs, torch_lm.Clock(None, 40), (0.5, 1.0))
+    assert runs[0].stopped and not runs[1].stopped
+    assert not runs[0].history and runs[0].updates < 40 <= runs[1].updates
+    assert len(runs[1].history) == 2
+    with torch.no_grad():
+        runs[1].model.embed.weight.fill_(np.nan)
+    with pytest.raises(FloatingPointError):
+        torch_lm.train(runs[1:], torch_lm.Clock(None, 80), (1.0,))
 
 
 def test_streams_are_set_back_to_zero_now_and_then():

@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch_lm
 
+from helpers import gru, losses, lstm, rnn, text, unroll
 from helpers import language_model as lm
-from helpers import losses, lstm, text, unroll
+from helpers.activations import sigmoid
 from helpers.data import corpora
 from helpers.trained import records, writer
 
@@ -128,6 +129,49 @@ def test_clamped_units_are_read_as_constants(params, layer):
     np.testing.assert_allclose(found[30:, 0], np.concatenate(expected)[30:], atol=1e-4)
     assert np.abs(found - free).max() > 1e-2
     np.testing.assert_array_equal(params["W_hy"], 1 * params["W_hy"])
+
+
+@pytest.mark.parametrize("cell", [rnn.RNN, gru.GRU], ids=lambda c: c.name)
+def test_other_cells_are_told_by_their_gates(cell, tmp_path):
+    made = lm.init_language_model(cell, V, 4, 6, RNG(0), np.float64, n_layers=2)
+    params = {name: 1.5 * array for name, array in made.items()}
+    assert writer.cell_of(params) is cell
+    found = writer.log2_probabilities(params, IDS, columns=1)
+    assert abs(-found.mean() - losses.bits(lm.evaluate(cell, params, IDS))) < 1e-9
+    _, states, hs = lm.predict(cell, params, IDS[:, None])
+    inside = writer.inside(params, IDS)
+    np.testing.assert_allclose(inside[-1][0], hs[:, 0])
+    assert [len(layer) for layer in inside] == [1, 1]
+    writer.save(tmp_path / "a.npz", params, VOCAB, {})
+    stored = writer.load(tmp_path / "a.npz")
+    assert len(writer.write(stored, "abc", 7, RNG(0))) == 7
+    # Clamped: a loop that puts the constants in before anyone reads them.
+    units, values = np.array([1, 4]), np.array([0.3, -0.2])
+    for layer in (0, 1):
+        hidden, expected = [np.zeros((1, 6))] * 2, []
+        for i in IDS[:60]:
+            x = params["E"][i][None]
+            for k, suffix in enumerate(("_l0", "_l1")):
+                one, read = unroll.one_layer(cell, params, suffix), hidden[k].copy()
+                if k == layer:
+                    read[:, units] = values  # what the layer's matrix sees
+                after = cell.step(one, x, read)
+                if cell is gru.GRU and k == layer:  # z keeps what the unit really holds
+                    a = x @ one["W_xh"] + one["b_h"] + read @ one["W_hh"]
+                    after = after + sigmoid(a[:, 6:12]) * (hidden[k] - read)
+                hidden[k] = after
+                x = hidden[k].copy()
+                if k == layer:
+                    x[:, units] = values
+            expected.append(x @ params["W_hy"] + params["b_y"])
+        clamped = writer.clamp(params, layer, units, values)
+        logits, _, _ = lm.predict(cell, clamped, IDS[:60, None])
+        np.testing.assert_allclose(logits[40:, 0], np.concatenate(expected)[40:], atol=1e-4)
+
+
+def test_no_cell_has_five_gates(params):
+    with pytest.raises(ValueError, match="W_hh"):
+        writer.cell_of({"W_hh": np.zeros((4, 20))})
 
 
 def test_clamping_does_not_change_the_model_itself(params):

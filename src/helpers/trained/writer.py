@@ -1,7 +1,8 @@
 """A trained language model of Shakespeare's plays, and how to look inside.
 
-An embedding, a stack of LSTM layers and a read-out: a model of `helpers.language_model`, trained
-for long by `experiments/shakespeare.py`. Shapes: T time steps, B batch, H hidden units of a layer.
+An embedding, a stack of recurrent layers (LSTM, in the stored model) and a read-out: a model of
+`helpers.language_model`, trained for long by `experiments/shakespeare.py`. Shapes: T time steps, B
+batch, H hidden units of a layer.
 """
 
 import json
@@ -13,12 +14,14 @@ import numpy as np
 from .. import language_model, layers, unroll
 from ..activations import log_softmax
 from ..checks import check_ids, check_shape, check_sizes
+from ..gru import GRU
 from ..lstm import LSTM
+from ..rnn import RNN
 from ..text import Vocabulary
 from .store import check_params, halved, params_of, read_checkpoint, read_npz, write_npz
 
 CHECKPOINT = Path(__file__).with_name("shakespeare.npz")
-CELL = LSTM
+CELLS = {cell.n_gates: cell for cell in (RNN, GRU, LSTM)}
 
 
 class Writer(NamedTuple):
@@ -27,6 +30,14 @@ class Writer(NamedTuple):
     params: dict
     vocab: Vocabulary
     about: dict
+
+
+def cell_of(params: dict):
+    """The cell of these parameters, told by the number of gates: W_hh is (H, gates × H)."""
+    H, wide = next(array.shape for name, array in params.items() if name.startswith("W_hh"))
+    if wide % H or wide // H not in CELLS:
+        raise ValueError(f"W_hh has shape {(H, wide)}: no cell has that many gates")
+    return CELLS[wide // H]
 
 
 def save(path, params: dict, vocab: Vocabulary, about: dict) -> None:
@@ -51,7 +62,7 @@ def load(path=CHECKPOINT, dtype=np.float32) -> Writer:
         path,
         lambda path: _read(path, dtype),
         "this model",
-        "python experiments/shakespeare.py long",
+        "python experiments/shakespeare.py full",
     )
 
 
@@ -60,11 +71,11 @@ def _read(path, dtype):
     arrays = read_npz(path)
     symbols, about = (json.loads(str(arrays.pop(name))) for name in ("vocabulary", "about"))
     params = params_of(arrays, dtype)
-    vocab, (V, D) = Vocabulary(tuple(symbols)), params["E"].shape
-    unroll.check_stack(CELL, params, D)
+    vocab, (V, D), cell = Vocabulary(tuple(symbols)), params["E"].shape, cell_of(params)
+    unroll.check_stack(cell, params, D)
     n_layers = len(unroll.layer_suffixes(params))
     expected = language_model.init_language_model(
-        CELL, V, D, len(params["W_hh_l0"]), np.random.default_rng(0), n_layers=n_layers
+        cell, V, D, len(params["W_hh_l0"]), np.random.default_rng(0), n_layers=n_layers
     )
     check_params(params, expected)
     if len(vocab) != V:
@@ -89,9 +100,9 @@ def log2_probabilities(params: dict, ids: np.ndarray, columns: int = 64, warm: i
     if len(ids) < 2:
         raise ValueError(f"ids has {len(ids)} entry, too few to predict one from another")
     n = len(ids) - 1
-    found, state = np.empty(n), None
+    found, state, cell = np.empty(n), None, cell_of(params)
     for at, scored in _side_by_side(n, columns, warm):
-        logits, state, _ = language_model.predict(CELL, params, ids[at], state)
+        logits, state, _ = language_model.predict(cell, params, ids[at], state)
         log_p = np.take_along_axis(log_softmax(logits), ids[at + 1][..., None], axis=2)[..., 0]
         found[at[scored]] = log_p[scored] / np.log(2)
     return found
@@ -116,7 +127,7 @@ def write(writer: Writer, prompt: str, n: int, rng, temperature: float = 1.0) ->
     Raises: ValueError for a character that the model does not know, or as `sample` does.
     """
     ids = writer.vocab.encode(prompt)
-    drawn = language_model.sample(CELL, writer.params, ids, n, rng, temperature)
+    drawn = language_model.sample(cell_of(writer.params), writer.params, ids, n, rng, temperature)
     return "".join(writer.vocab.decode(drawn))
 
 
@@ -126,21 +137,22 @@ def write(writer: Writer, prompt: str, n: int, rng, temperature: float = 1.0) ->
 def inside(params: dict, ids: np.ndarray, columns: int = 1, warm: int = 100) -> list:
     """What every layer holds after each symbol of a text: a list of (h, c), (N, H) each.
 
+    A layer of a cell without c, RNN or GRU, gives (h,).
     columns, warm: as in `log2_probabilities`.
     Raises: TypeError or IndexError for wrong ids.
     """
     check_sizes(columns=columns)
     check_shape("ids", ids, ("N",))
-    found, states = [], {}
+    found, states, cell = [], {}, cell_of(params)
     for at, kept in _side_by_side(len(ids), columns, warm):
         x = layers.embedding_forward(params, ids[at])
         for k, [suffix] in enumerate(unroll.layer_suffixes(params)):
-            layer = unroll.one_layer(CELL, params, suffix)
-            x, states[k], cache = unroll.forward(CELL, layer, x, states.get(k))
+            layer = unroll.one_layer(cell, params, suffix)
+            x, states[k], cache = unroll.forward(cell, layer, x, states.get(k))
             if len(found) == k:
-                found.append([np.empty((len(ids), x.shape[2]), x.dtype) for _ in range(2)])
-            for array, held in zip(found[k], (x, cache.states[1][1:])):
-                array[at[kept]] = held[kept]
+                found.append([np.empty((len(ids), x.shape[2]), x.dtype) for _ in cache.states])
+            for array, held in zip(found[k], cache.states):
+                array[at[kept]] = held[1:][kept]
     return [tuple(pair) for pair in found]
 
 
@@ -149,7 +161,8 @@ def clamp(params: dict, layer: int, units, values) -> dict:
 
     h W = Σ_u h_u W[u], so a unit that shows the constant v adds v W[u] to what it is read into: the
     layer itself at the next step, the layer above, or the read-out. We move that into the bias, and
-    set the row to zero. The unit goes on, unheard.
+    set the row to zero. The unit goes on, unheard. (What a GRU's candidate reads moves into its
+    inner bias b_n, which r multiplies as well.)
     units: integers below H of that layer; values: a number each, such as the unit's mean.
     Raises: IndexError for a layer or unit that is not there; ValueError if there are not as many
     values as units.
@@ -166,6 +179,12 @@ def clamp(params: dict, layer: int, units, values) -> dict:
     clamped = dict(params)
     for W, b in readers:
         clamped[W] = clamped[W].copy()
-        clamped[b] = clamped[b] + values.astype(clamped[W].dtype) @ clamped[W][units]
+        constant = values.astype(clamped[W].dtype) @ clamped[W][units]
+        if cell_of(params) is GRU and W.startswith("W_hh"):
+            inner = b.replace("b_h", "b_n")
+            H = len(clamped[inner])
+            clamped[inner] = clamped[inner] + constant[2 * H :]
+            constant[2 * H :] = 0
+        clamped[b] = clamped[b] + constant
         clamped[W][units] = 0
     return clamped
