@@ -228,7 +228,7 @@ def layer_problem(kind, T=5, B=2, D=3, H=4, seed=0, dtype=np.float64):
             params[name] += rng.normal(size=params[name].shape).astype(dtype)
         params["W_i"] *= 4
     else:
-        params = init_memory(D, H, rng, *map(bool, RULES[kind]), dtype)
+        params = init_memory(D, H, rng, dtype, *map(bool, RULES[kind]))
         forward, backward = memory_forward, memory_backward
         state, R_S = rng.normal(size=(2, B, H, H)).astype(dtype)
         for name in {"b_a", "b_b"} & set(params):

@@ -25,7 +25,7 @@ settings = pytest.mark.parametrize(("heads", "positions"), SETTINGS)
 def problem(positions=None, T=5, B=2, D=3, H=4, S=0, seed=0, dtype=np.float64):
     """Parameters, inputs, the cache of S steps before, and cotangents of outputs and cache."""
     rng = RNG(seed)
-    params = init_self_attention(D, H, rng, S + T if positions == "learned" else None, dtype)
+    params = init_self_attention(D, H, rng, dtype, S + T if positions == "learned" else None)
     if "P" in params:
         params["P"] *= 20
     x, R = rng.normal(size=(T, B, D)).astype(dtype), rng.normal(size=(T, B, H)).astype(dtype)
@@ -218,4 +218,4 @@ def test_a_wrong_argument_is_named():
     with pytest.raises(ValueError, match="more queries|every query"):
         attend_causally(x, x[:2], x[:2])
     with pytest.raises(ValueError, match="^longest must"):
-        init_self_attention(3, 4, RNG(0), 0)
+        init_self_attention(3, 4, RNG(0), longest=0)

@@ -33,7 +33,7 @@
       phrasebook      Translating by counting: a dictionary from pairs, and a memory that is mended
       real_time       Real-time recurrent learning: the gradient runs forward, beside the state
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
-      selective       The selective recurrence of Mamba: each step decides from its input what to keep and to write
+      selective       The selective recurrence of Mamba: the input decides what is kept and what is written
       self_attention  Causal self-attention: every step looks back at all steps so far, its own included
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
@@ -57,6 +57,7 @@
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says, in English, French and Chinese
       machines        State machines: tables that read symbols, what is in them, and eight tasks for a memory
+      pairs           Keys and their values: a list of pairs to store, and questions by key, in any order
       programs        Short programs in a small part of Python, and what they print
       reviews         Chinese reviews, good or bad: cleaned, and split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores

@@ -16,6 +16,7 @@ layers. q, k (T, B, d); v, u, o (T, B, M); log_a (T, B, 1), or (T, B, d) for a d
 S, in the loop only; β (T, B, 1); S (B, d, M).
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from .activations import sigmoid
 from .attention import by_sequence
 from .checks import check_finite, check_floats, check_shape, check_sizes
+from .linear_recurrence import Layer
 
 # --- One step, as on paper ----------------------------------------------------------------------
 
@@ -284,7 +286,7 @@ def log_sigmoid(a):
     return -np.logaddexp(np.zeros((), a.dtype), -a)
 
 
-def init_memory(D: int, H: int, rng, decay=False, delta=False, dtype=np.float32) -> dict:
+def init_memory(D: int, H: int, rng, dtype=np.float32, decay=False, delta=False) -> dict:
     """W_q, W_k, W_v (D, H); with decay W_a (D, 1), b_a (1,); with delta W_b (D, 1), b_b (1,).
 
     Weights are uniform in ±1/√D. b_a = 4, so that a ≈ 0.98 at the start; b_b = 0, so that β ≈ ½.
@@ -514,3 +516,18 @@ def mlstm_backward(params: dict, cache: MLSTMCache, dh, dstate=None):
     }
     grads, dx = affine_backward(params, x, into)
     return grads, dx, (dS_0[..., :-1], dS_0[..., -1], dlog_a[0])
+
+
+# --- The layers as data -------------------------------------------------------------------------
+
+
+def memory_layer(name: str, **gates) -> Layer:
+    """A layer of `memory_forward` with these gates, as `linear_recurrence.init_model` wants it."""
+    return Layer(name, partial(init_memory, **gates), memory_forward, memory_backward)
+
+
+SUM = memory_layer("sum")
+DECAY = memory_layer("decay", decay=True)
+DELTA = memory_layer("delta", delta=True)
+GATED_DELTA = memory_layer("gated_delta", decay=True, delta=True)
+MLSTM = Layer("mlstm", init_mlstm, mlstm_forward, mlstm_backward)

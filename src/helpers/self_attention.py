@@ -96,7 +96,7 @@ def together(a, heads: int):
 # --- The layer ----------------------------------------------------------------------------------
 
 
-def init_self_attention(D: int, H: int, rng, longest: int | None = None, dtype=np.float32) -> dict:
+def init_self_attention(D: int, H: int, rng, dtype=np.float32, longest: int | None = None) -> dict:
     """W_q, W_k, W_v (D, H) and W_o (H, H), uniform in ±1/√(number of inputs).
 
     longest: for learned positions, how many steps the table P (longest, D) has; it starts small,
