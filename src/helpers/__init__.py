@@ -56,7 +56,7 @@
       frames          Films of handwritten digits that move and hide: a label for every frame
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says, in English, French and Chinese
-      machines        State machines: tables that read symbols, what is in them, and eight tasks for a memory
+      machines        State machines: tables, what is in them, and eight tasks for a memory
       pairs           Keys and their values: a list of pairs to store, and questions by key, in any order
       programs        Short programs in a small part of Python, and what they print
       reviews         Chinese reviews, good or bad: cleaned, and split without leaks

@@ -1,4 +1,4 @@
-"""State machines: tables that read symbols, what is in them, and eight tasks for a memory.
+"""State machines: tables, what is in them, and eight tasks for a memory.
 
 A machine has S states. It starts in state 0, and a table (S, V) says where each of V symbols leads:
 
