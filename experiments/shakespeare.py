@@ -78,7 +78,7 @@ GROUPS = {
     ],
     "full": [
         *(network("full", cell.upper(), cell, seed, **FIRM, **LASTING)
-          for cell, seeds in (("lstm", (0, 1)), ("gru", (0, 1)), ("rnn", (0,))) for seed in seeds),
+          for seed, cell in ((0, "lstm"), (0, "gru"), (0, "rnn"), (1, "lstm"), (1, "gru"))),
         *(network("full", f"{cell.upper()}, more dropout", cell, **STRONG, **LASTING)
           for cell in ("lstm", "gru")),
     ],
@@ -91,8 +91,11 @@ GROUPS = {
     ],
     "little": [
         network("little", cell.upper(), cell, seed, 400_000, 1, **LIGHT, **LASTING)
-        for cell in ("lstm", "gru", "rnn") for seed in (0, 1, 2)
+        for seed in (0, 1, 2) for cell in ("lstm", "gru", "rnn")
     ],
+}  # fmt: skip
+ENOUGH = {  # a group's first so many cases are trained anyway; the rest if all get so many updates
+    "full": (3, 10_000), "varied": (2, 5_000), "little": (3, 4_000),
 }  # fmt: skip
 RECORDED = ("long", "large", "small")  # the groups that are in the record
 LOWER = ("full", "varied", "little")
@@ -216,7 +219,7 @@ def learn_while_reading(model, ids, rate, T=50, max_norm=1.0):
         learn(here + steps)
         here.add_(T)
 
-    replay = _replay(whole_step, [here, *flat(states), *weights]) if n > T else whole_step
+    replay = _replay(whole_step, [here, *flat(states), *weights]) if n > 4 * T else whole_step
     size.fill_(rate)
     for _ in range(n // T):
         replay()
@@ -290,6 +293,34 @@ def pilot(cases, args, device, ids, valid, V, seconds):
     return found
 
 
+def fitting(runs, seconds, least, enough) -> list:
+    """The first of the runs, as many as get `enough` updates each in so many seconds; `least` stay.
+
+    All are trained for a moment, to see how long a round takes, and set back. We count on a time
+    that grows with the number of runs, which asks for fewer runs than kernels side by side would.
+    """
+    import torch
+    import torch_lm
+
+    wait = torch.cuda.synchronize if runs[0].stream else lambda: None
+    starts = [{k: v.clone() for k, v in run.model.state_dict().items()} for run in runs]
+    for rounds in (5, 20):
+        wait()
+        begin = time.perf_counter()
+        for _ in range(rounds):
+            for run in runs:
+                run.step(1e-4)
+        wait()
+        a_round = (time.perf_counter() - begin) / rounds
+    for run, start in zip(runs, starts):
+        torch_lm.reset(run, start)
+    n = len(runs)
+    while n > least and seconds / (a_round * n / len(runs)) < enough:
+        n -= 1
+    print(f"{1000 * a_round:.1f} ms a round of {len(runs)} networks: {n} are trained", flush=True)
+    return runs[:n]
+
+
 def train_group(cases, args) -> list:
     """Train the cases side by side for --seconds, score them, write OUT/GROUP.json and weights."""
     import torch
@@ -318,6 +349,12 @@ def train_group(cases, args) -> list:
     left = max(torch_lm.seconds_left(args, reserve), 1.0)
     clock = torch_lm.Clock(left + before, before=before)
 
+    if device == "cuda" and not before and group in ENOUGH:
+        runs = fitting(runs, left, *ENOUGH[group])
+        cases = cases[: len(runs)]
+        left = max(torch_lm.seconds_left(args, reserve), 1.0)
+        clock = torch_lm.Clock(left)
+
     def save():
         states = [run.state() for run in runs]
         study.save_state(work, {"runs": states, "elapsed": clock.elapsed})
@@ -343,9 +380,9 @@ def train_group(cases, args) -> list:
                         "runs": results}), "utf-8")  # fmt: skip
         print(case["name"], case["seed"], results[-1]["result"]["valid"], flush=True)
     keep_weights(runs, cases, results, vocab, args, KEEP.get(group, ()))
-    keep_probabilities(runs, cases, results, valid, test, args)
     if group not in ("long", "full"):
         return results
+    keep_probabilities(runs, cases, results, valid, test, args)
     ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
     best = {cases[i]["cell"]: i for i in reversed(ranked)}  # of each cell
     for i in sorted({ranked[0], best["lstm"]}, key=lambda i: i != best["lstm"]):

@@ -609,13 +609,13 @@ def _try_graphs(runs):
     moved = max(
         float((value - start[name]).abs().max()) for name, value in run.model.state_dict().items()
     )
-    _reset(run, start)
+    reset(run, start)
     if not (0 < loss < 12 and 1e-4 < moved < 1):
         raise RuntimeError(f"replays gave a loss of {loss}, and the weights moved by {moved}")
 
 
-def _reset(run, weights):
-    """Back to the start, after a try."""
+def reset(run, weights):
+    """Back to the start, after a try on a GPU; weights: the state_dict of the start."""
     with torch.no_grad():
         run.model.load_state_dict(weights)
         for mean, p in zip(run.mean, run.trained):
@@ -624,9 +624,11 @@ def _reset(run, weights):
             for value in memory.values():
                 value.zero_()
         run._rewind(0)
+    run.loss.zero_()
     run.updates, run.since = 0, 0
     run.rng = np.random.default_rng(run.settings["seed"])
-    torch.cuda.synchronize()
+    if run.stream:
+        torch.cuda.synchronize()
 
 
 def seconds_left(args, reserve: float = 0.0) -> float:

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 import shakespeare
+import torch
 import torch_lm
 
 from helpers import ngram, text
@@ -118,6 +119,23 @@ def test_learning_while_reading_scores_before_it_learns():
     assert learned[300:].mean() > still[300:].mean() + 0.1
     assert model.settings["drop_out"] == 0.5
     assert any((start[name] != array).any() for name, array in model.params().items())
+
+
+def test_a_moment_of_training_decides_how_many_and_leaves_no_trace():
+    ids, settings = RNG(0).integers(9, size=300), {"D": 5, "H": 8, "B": 2, "T": 5}
+
+    def fresh(n):
+        return [torch_lm.Run({**settings, "seed": s}, ids, 9, "cpu", False) for s in range(n)]
+
+    one, [other] = fresh(3), fresh(1)
+    assert shakespeare.fitting(one, 3600, 1, 10) == one
+    assert shakespeare.fitting(one, 1e-9, 2, 10) == one[:2]
+    for run in (one[0], other):
+        for _ in range(40):
+            run.step(0.01)
+    for a, b in zip(one[0].trained + one[0].mean, other.trained + other.mean):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-7)
+    assert one[0].training_bits() == pytest.approx(other.training_bits())
 
 
 def test_the_best_of_each_cell_is_kept(tmp_path):
