@@ -1,4 +1,4 @@
-"""The selective recurrence of Mamba: each step decides from its input what to keep and to write.
+"""The selective recurrence of Mamba: the input decides what is kept and what is written.
 
     Δ_t = softplus(u_t W_dt + b_dt)         how far time moves on, for each channel       (B, H)
     B_t = u_t W_B,   C_t = u_t W_C          what is written where, what is read           (B, N)
@@ -24,6 +24,7 @@ import numpy as np
 
 from .activations import sigmoid
 from .checks import check_finite, check_floats, check_positive, check_shape, check_sizes
+from .linear_recurrence import run_scan, run_scan_backward
 
 # --- Pieces -------------------------------------------------------------------------------------
 
@@ -74,7 +75,7 @@ def discretise_backward(delta, A, a, phi, da, dphi, exact: bool = False):
     derivative by A_log is A itself, so that nothing is divided by A.
     """
     through_a = da * a * A
-    ddelta = (through_a + dphi * (a if exact else 1)).sum(axis=-1)
+    ddelta = sum_over_state(through_a + (dphi * a if exact else dphi))
     dA_log = through_a * delta[..., None]
     if exact:
         dA_log = dA_log + dphi * (delta[..., None] * a - phi)
@@ -147,23 +148,18 @@ def selective_bptt(params: dict, u, steps, dy, dh_T, exact: bool = False):
     return grads, du, dh
 
 
+def sum_over_state(x, weights=None):
+    """Σ_n x_…n w_…n over the last axis, of length N: (…, H, N) → (…, H).
+
+    weights: (N,) or (…, 1, N), one row for all channels; or (H, N); or None for ones.
+    """
+    if weights is None or weights.ndim == 2:
+        x, weights = (x if weights is None else x * weights), np.ones(x.shape[-1], x.dtype)
+    # speed: a product is 7 to 30 times as fast as NumPy's sum over an axis that is short and last.
+    return x @ weights if weights.ndim == 1 else (x @ weights.swapaxes(-1, -2))[..., 0]
+
+
 # --- On a scan ----------------------------------------------------------------------------------
-
-
-def scan(a, b, h_0):
-    """h_t = a_t ⊙ h_{t−1} + b_t, step by step."""
-    h = np.empty_like(b)
-    for t in range(len(b)):
-        h_0 = h[t] = a[t] * h_0 + b[t]
-    return h
-
-
-def scan_backward(a, h, h_0, dh):
-    """Back through `scan`: da, db, dh_0."""
-    db = dh.copy()
-    for t in reversed(range(len(a) - 1)):
-        db[t] += a[t + 1] * db[t + 1]
-    return db * np.concatenate([h_0[None], h[:-1]]), db, a[0] * db[0]
 
 
 def init_selective(
@@ -252,8 +248,8 @@ def selective_forward(params: dict, u: np.ndarray, h_0=None, exact: bool = False
     # (T, B, 1, N) where the input chooses, one row for all channels; else (H, N) for all steps.
     B, C = ((u @ params[f"W_{n}"])[:, :, None] if f"W_{n}" in params else params[n] for n in "BC")
     a, phi = discretise(delta, -np.exp(params["A_log"]), exact)
-    h = scan(a, phi * B * u[..., None], h_0)
-    y = (h * C).sum(axis=-1) + params["D"] * u
+    h = run_scan(a, phi * B * u[..., None], h_0)
+    y = sum_over_state(h, C) + params["D"] * u
     return y, h[-1], Cache(u, h_0, delta, B, C, a, phi, h)
 
 
@@ -274,14 +270,14 @@ def selective_backward(params: dict, cache: Cache, dy, dh_T=None, exact: bool = 
     if dh_T is not None:
         check_shape("dh_T", dh_T, h_0.shape)
         dh[-1] += dh_T
-    da, db, dh_0 = scan_backward(a, h, h_0, dh)  # from here on nothing waits for another step
+    da, db, dh_0 = run_scan_backward(a, h, h_0, dh)  # from here on nothing waits for another step
 
     through_B = db * B
     ddelta, dA_log = discretise_backward(
         delta, -np.exp(params["A_log"]), a, phi, da, through_B * u[..., None], exact
     )
     ds = ddelta * dsoftplus(delta)
-    du = dy * params["D"] + (through_B * phi).sum(axis=-1)
+    du = dy * params["D"] + sum_over_state(db * phi, B)
     grads = {
         "A_log": dA_log.sum(axis=(0, 1)),
         "D": (dy * u).sum(axis=(0, 1)),
@@ -290,11 +286,12 @@ def selective_backward(params: dict, cache: Cache, dy, dh_T=None, exact: bool = 
     if "W_dt" in params:
         grads["W_dt"], back = product_backward(params["W_dt"], u, ds)
         du += back
-    for name, d in (("B", db * phi * u[..., None]), ("C", dy[..., None] * h)):
+    for name, left, right in (("B", u, db * phi), ("C", dy, h)):
         if name in params:
-            grads[name] = d.sum(axis=(0, 1))
-        else:
-            grads[f"W_{name}"], back = product_backward(params[f"W_{name}"], u, d.sum(axis=2))
+            grads[name] = (left[..., None] * right).sum(axis=(0, 1))
+        else:  # Σ over the channels, which share one B and one C: a product for each t and b
+            d = (left[:, :, None] @ right)[:, :, 0]
+            grads[f"W_{name}"], back = product_backward(params[f"W_{name}"], u, d)
             du += back
     return {name: grads[name] for name in params if name in grads}, du, dh_0
 
