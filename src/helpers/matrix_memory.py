@@ -44,7 +44,7 @@ def sum_step(S, q_t, k_t, v_t, a_t=1.0):
 
     Returns o_t (B, M) and S_t (B, d, M).
     Source: Katharopoulos et al. (2020) with a = 1; Sun et al. (2023) with a constant;
-    Yang et al. (2024a) with a gate a_t (B, d).
+    GLA, Yang et al. (2024), with a gate a_t (B, d).
     """
     S = np.atleast_2d(a_t)[:, :, None] * S + outer(k_t, v_t)
     return read(q_t, S), S
@@ -54,7 +54,8 @@ def delta_step(S, q_t, k_t, v_t, beta_t, a_t=1.0):
     """S_t = a_t S_{t−1} + k_tᵀ β_t (v_t − k_t a_t S_{t−1}): what is there is read first.
 
     beta_t: a number or (B, 1). Returns o_t (B, M) and S_t (B, d, M).
-    Source: Widrow & Hoff (1960); as a layer Schlag et al. (2021); with decay Yang et al. (2025).
+    Source: Widrow & Hoff (1960); as a layer Schlag et al. (2021); with decay Yang et al.
+    (2025).
     """
     kept = np.atleast_2d(a_t)[:, :, None] * S
     S = kept + outer(k_t, beta_t * (v_t - read(k_t, kept)))
@@ -170,7 +171,7 @@ def memory_parallel(q, k, v, S_0, log_a=None, beta=None):
 
     Returns o (T, B, M), S_T (B, d, M) and a cache.
     Raises: ValueError for wrong shapes, mixed dtypes, non-finite numbers or a decay above 1.
-    Source: Katharopoulos et al. (2020); the triangular system: Yang et al. (2024b).
+    Source: Katharopoulos et al. (2020); the triangular system: DeltaNet, Yang et al. (2024).
     """
     check_memory(q, k, v, S_0, log_a, beta)
     T, B, _ = q.shape
@@ -237,7 +238,7 @@ def memory_chunked(q, k, v, S_0, log_a=None, beta=None, chunk: int = 64):
     The work is O(T · chunk) and not O(T²), in T / chunk steps and not in T.
     Returns o (T, B, M), S_T (B, d, M) and a cache, a list.
     Raises: as `memory_parallel`; ValueError if chunk is not a positive integer.
-    Source: Yang et al. (2024a), in much more detail.
+    Source: GLA, Yang et al. (2024), in much more detail.
     """
     check_sizes(chunk=chunk)
     S, o, caches = S_0, [], []
@@ -328,7 +329,7 @@ def memory_forward(params: dict, x, S_0=None, chunk: int = 64):
     x: (T, B, D), S_0: (B, H, H) or None for zeros. Returns h (T, B, H), S_T, and a cache.
     Raises: ValueError for wrong shapes, mixed dtypes or non-finite numbers.
     Source: Schlag et al. (2021), whose keys are positive and sum to one; of length one as in
-    Yang et al. (2024b).
+    DeltaNet, Yang et al. (2024).
     """
     names = ("q", "k", "v") + tuple(name for name in "ab" if f"W_{name}" in params)
     check_layer(params, x, {} if S_0 is None else {"S_0": S_0}, names)
@@ -387,6 +388,11 @@ def affine_backward(params: dict, x, into: dict):
 
 
 # --- The mLSTM ----------------------------------------------------------------------------------
+#
+#     m_t = max(log f_t + m_{t−1}, ĩ_t)
+#     i′ = exp(ĩ_t − m_t)                  f′ = exp(log f_t + m_{t−1} − m_t)
+#     C_t = f′ C_{t−1} + i′ k_tᵀ v_t       n_t = f′ n_{t−1} + i′ k_t
+#     h_t = o_t ⊙ q_t C_t / max(|q_t · n_t|, e^{−m_t})
 
 
 def init_mlstm(D: int, H: int, rng, dtype=np.float32) -> dict:
@@ -403,15 +409,10 @@ def init_mlstm(D: int, H: int, rng, dtype=np.float32) -> dict:
 
 
 def mlstm_step(params: dict, x_t, C, n, m):
-    """One step, as on paper: an LSTM whose cell is a matrix, with an exponential input gate.
-
-        m_t = max(log f_t + m_{t−1}, ĩ_t)
-        i′ = exp(ĩ_t − m_t)                  f′ = exp(log f_t + m_{t−1} − m_t)
-        C_t = f′ C_{t−1} + i′ k_tᵀ v_t       n_t = f′ n_{t−1} + i′ k_t
-        h_t = o_t ⊙ q_t C_t / max(|q_t · n_t|, e^{−m_t})
+    """One step, as on paper: an LSTM whose cell is a matrix, and its input gate an exponential.
 
     x_t: (B, D), C: (B, H, H), n: (B, H), m: (B, 1). Returns h_t (B, H), and C, n, m.
-    Source: Beck et al. (2024), equations 19 to 27, with f = σ; the stabiliser m: equation 15.
+    Source: Beck et al. (2024), section 2.3, with f = σ; the stabiliser m: section 2.2.
     """
     H = params["W_q"].shape[1]
     q, v = x_t @ params["W_q"], x_t @ params["W_v"]
