@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import gradcheck
+from helpers import gradcheck, linear_recurrence
 from helpers import state_space as ss
 from helpers.checks import NonFiniteError
 from helpers.state_space import LRU, S4D
@@ -136,9 +136,14 @@ def test_recurrence_is_convolution(kind):
     np.testing.assert_allclose(ss.fft_convolve(K, x), y, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("T", [1, 2, 3, 8, 13])
+def test_powers(T):
+    lam = np.array([0.9j, -0.5, 0, 0.99 * np.exp(0.3j)])
+    np.testing.assert_allclose(ss.powers(lam, T), lam ** np.arange(T)[:, None], rtol=0, atol=1e-14)
+
+
 @KINDS
 def test_recurrence_is_the_scan_of_the_chapter(kind):
-    linear_recurrence = pytest.importorskip("helpers.linear_recurrence")
     params, x, h_0, _, _ = problem(kind, T=21)
     cache = ss.ssm_forward(kind, params, x, h_0)[2]
     v = cache.gamma * cache.drive

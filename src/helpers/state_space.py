@@ -445,6 +445,16 @@ def run_states_backward(kind: Kind, params: dict, cache: Cache, dh, dfinal=None)
 # --- The same layer as a convolution ------------------------------------------------------------
 
 
+def powers(lam: np.ndarray, T: int) -> np.ndarray:
+    """λ^0 … λ^{T−1}, (T, N): each product doubles what is there."""
+    found = np.ones((T, len(lam)), lam.dtype)
+    n = 1
+    while n < T:
+        found[n : 2 * n] = found[: min(n, T - n)] * lam
+        n, lam = 2 * n, lam * lam
+    return found
+
+
 def kernel(kind: Kind, params: dict, T: int) -> np.ndarray:
     """What an input says to the outputs 0 … T − 1 steps later: K_j = Re(W_in diag(γ λ^j) W_out).
 
@@ -454,11 +464,11 @@ def kernel(kind: Kind, params: dict, T: int) -> np.ndarray:
     check_sizes(T=T)
     check_params(kind, params)
     lam, gamma = kind.forward(params)
-    powers = lam ** np.arange(T)[:, None]  # (T, N)
-    W_in, W_out = as_complex(params["W_in"]), as_complex(params["W_out"])
-    K = np.einsum("dn,tn,nh->tdh", W_in, gamma * powers, W_out, optimize=True).real
+    each = (gamma * powers(lam, T))[:, None, :] * as_complex(params["W_in"])  # (T, D, N)
+    re, im = params["W_out"]
+    K = each.real @ re - each.imag @ im
     K[0] += params["W_skip"]
-    return np.ascontiguousarray(K).astype(params["W_skip"].dtype)
+    return K
 
 
 def convolve(K: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -476,5 +486,5 @@ def fft_convolve(K: np.ndarray, x: np.ndarray) -> np.ndarray:
     """
     T = len(x)
     n = 1 << (2 * T - 1).bit_length()  # a power of two, at least 2T − 1
-    spectrum = np.einsum("fbd,fdh->fbh", np.fft.rfft(x, n, axis=0), np.fft.rfft(K[:T], n, axis=0))
+    spectrum = np.fft.rfft(x, n, axis=0) @ np.fft.rfft(K[:T], n, axis=0)  # a product a frequency
     return np.fft.irfft(spectrum, n, axis=0)[:T].astype(x.dtype)
