@@ -214,7 +214,7 @@ def test_the_stored_model_gives_its_number_again(stored):
     found = -writer.log2_probabilities(stored.params, ids).mean()
     assert abs(found - bits) < 0.002
     recorded = records.load("shakespeare").select(group="mix")[0]["result"]
-    assert recorded["alone"]["test"] < recorded["counts"]["test"] < recorded["mixed"]["test"] + 0.15
+    assert recorded["mixed"]["test"] < recorded["alone"]["test"] < recorded["counts"]["test"]
     assert writer.CHECKPOINT.stat().st_size < 4_000_000
 
 
