@@ -3,6 +3,7 @@
 
 PYTHON ?= python3# the Python that .venv is made from
 WORKERS ?= 2# how many tests and notebooks run at once
+LIVE_FILES ?=# a folder with the files that `make live` needs, instead of a download
 TORCH_INDEX ?=# package index to take torch from, see README.md
 
 VENV := .venv
@@ -17,12 +18,19 @@ SINGLE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 .PHONY: help install book test quick lab serve student bench notebooks requirements clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed  ## create .venv and install everything into it
 
 book: _build/.book  ## build the pages (strictly: a warning is an error)
 	@$(BIN)/python -c 'from pathlib import Path; print("The book is at", Path("$(PAGE)").resolve().as_uri(), "(or run: make serve)")'
+
+.PHONY: live test-live
+live: _build/.book  ## make the built pages run in the browser (downloads some 200 MB, once)
+	$(BIN)/python tools/live_pages.py $(if $(strip $(LIVE_FILES)),--from "$(LIVE_FILES)")
+
+test-live: live  ## run every notebook in the browser and compare with the page (half an hour)
+	$(BIN)/python tools/live_check.py
 
 test: _build/.book  ## ruff, unit tests, browser tests, and every notebook re-run and compared
 	$(BIN)/ruff check .

