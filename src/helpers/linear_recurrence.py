@@ -431,8 +431,7 @@ def min_lstm_forward(params: dict, x: np.ndarray, h0=None):
     """
     check_minimal(3, params, x, h0)
     gates = pre_activations(3, params, x)
-    zero = np.zeros((), x.dtype)
-    log_i, log_f = (-np.logaddexp(zero, -a) for a in gates[:2])  # log σ(a) = −log(1 + e^{−a})
+    log_i, log_f = (np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))) for a in gates[:2])  # log σ(a)
     keep = sigmoid(log_f - log_i)
     gates[:2] = sigmoid(gates[:2])
     h0 = np.zeros_like(keep[0]) if h0 is None else h0
