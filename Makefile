@@ -15,7 +15,7 @@ BOOK_SOURCES := _config.yml _toc.yml $(shell find book notebooks -type f ! -name
 SINGLE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test quick lab serve student bench notebooks requirements clean
+.PHONY: help install book test quick lab serve offline student bench notebooks requirements clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
 
 serve: _build/.book  ## show the built pages at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+offline: _build/.book  ## the pages as one zip that opens without a server
+	$(BIN)/python tools/offline.py _build/html _build/networks-that-remember.zip
 
 student: $(VENV)/.installed  ## a copy without solutions, for a course: _build/student
 	$(BIN)/python tools/student.py _build/student
