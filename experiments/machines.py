@@ -219,7 +219,7 @@ SETTINGS = {
     "blocks": BLOCKS,
     "lstm units": 24,
     "rates": list(RATES),
-    "updates": 1200,
+    "updates": {task: 2500 if task == "copying" else 1200 for task in TASKS},
     "batch": 32,
     "lengths": [10, 20],
     "scored at": [20, 40, 100, 200],
@@ -261,7 +261,7 @@ def batches(task: str, settings: dict, rng):
 
 def train_one(name: str, task: str, seed: int, rate: float, settings: dict):
     """Train a new model. Returns its parameters, and the mean loss of the last 100 updates."""
-    memory, rng, n = MEMORIES[name], np.random.default_rng(seed), settings["updates"]
+    memory, rng, n = MEMORIES[name], np.random.default_rng(seed), settings["updates"][task]
     H, (_, _, V, C, _) = width(name, settings["lstm units"]), TASKS[task]
     params = init_model(memory, H, V, C, rng)
 
