@@ -3,7 +3,7 @@
 toggle and echo return x (T, B, 1) with entries −1 and 1 in float32, timing with 0 and 1; recall and
 copy return symbols (T, B) as ids, adding returns numbers (T, B, 2). Answers are targets (T, B) with
 a mask (T, B) that is False where there is nothing to answer; adding has one number (B, 1) for each
-sequence.
+sequence; flip_flop returns numbers (T, B, bits) and as many answers.
 
 Best score without memory, where it scores:
 
@@ -13,11 +13,12 @@ Best score without memory, where it scores:
     copy            copy_baseline(lag, length, symbols) nats per step
     selective_copy  ln symbols nats, accuracy 1/symbols
     adding          ADDING_BASELINE, a mean squared error of 1/6
+    flip_flop       a mean squared error of 1 − p (at all steps but the first)
 """
 
 import numpy as np
 
-from ..checks import check_sizes
+from ..checks import check_share, check_sizes
 
 FILLERS = 4  # different filler symbols of recall
 ADDING_BASELINE = 1 / 6  # variance of the sum of two numbers uniform in [0, 1]: ½ guessed for each
@@ -183,6 +184,26 @@ def timing(interval: int, B: int, rng):
     x[0], x[second, column] = 1, 1
     targets[second, column], mask[second, column] = long, True
     return x, targets, mask
+
+
+def flip_flop(T: int, B: int, rng, bits: int = 3, p: float = 0.1):
+    """Switches that stay as they were last set: x (T, B, bits) and targets of the same shape.
+
+    Each channel of x is 0, but with probability p a pulse, −1 or 1; the first step has a pulse in
+    every channel. The target of a channel is the sign of its last pulse, −1 or 1, at every step.
+    float32. Who answers 0 everywhere has a mean squared error of 1; without memory 1 − p is left
+    at all steps but the first.
+    Raises: ValueError if a size is not a positive integer or p is no probability below 1.
+    Source: Sussillo & Barak (2013), with pulses one step long.
+    """
+    check_sizes(T=T, B=B, bits=bits)
+    check_share("p", p)
+    signs = 2 * rng.integers(0, 2, (T, B, bits)) - 1
+    pulse = rng.random((T, B, bits)) < p
+    pulse[0] = True
+    last = np.maximum.accumulate(np.where(pulse, np.arange(T)[:, None, None], 0), axis=0)
+    targets = np.take_along_axis(signs, last, axis=0)
+    return (signs * pulse).astype(np.float32), targets.astype(np.float32)
 
 
 def _check_at_least_2(name, value):
