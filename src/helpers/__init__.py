@@ -10,10 +10,10 @@
       conv            Convolution in space and in time: the same weights at every place and step
       ctc             CTC: from frames to labels, without an alignment between them
       decoding        From a decoder to an answer: greedy, sampling, beam search
-      echo_state      Echo state networks: a recurrent layer that is drawn once and never trained, and a read-out
+      echo_state      Echo state networks: a random recurrent layer, and a read-out in closed form
       executor        One recurrent network that reads a text to its end, and then writes the answer
-      filters         Exact filters: what is known of a hidden state, given all that was seen so far
-      fixed_points    Where a network stands still: fixed points, slow points, and what happens around them
+      filters         Exact filters: what is known of a hidden state, given all that was seen
+      fixed_points    Where a network stands still: fixed points, slow points, the flow around them
       forecaster      A network that forecasts, and says how sure it is
       gradcheck       The first check of a gradient: finite differences
       graphones       Joint n-grams: letters and phones counted as pairs, and a beam through them

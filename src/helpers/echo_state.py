@@ -1,4 +1,4 @@
-"""Echo state networks: a recurrent layer that is drawn once and never trained, and a read-out.
+"""Echo state networks: a random recurrent layer, and a read-out in closed form.
 
     h_t = tanh(x_t W_xh + h_{t−1} W_hh + b_h), all drawn at random      z_t = h_t W_hy + b_y
 

@@ -1,4 +1,4 @@
-"""Exact filters: what is known of a hidden state, given all that was seen so far.
+"""Exact filters: what is known of a hidden state, given all that was seen.
 
 Hidden Markov model, K states and V symbols: a belief b_t (B, K) = p(state_t | o_1 … o_{t−1}).
 

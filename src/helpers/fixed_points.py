@@ -1,4 +1,4 @@
-"""Where a network stands still: fixed points, slow points, and what happens around them.
+"""Where a network stands still: fixed points, slow points, the flow around them.
 
 With a constant input the step is a map of the state to itself, s → F(s). Its speed is
 
