@@ -116,6 +116,28 @@ def selective_loop(params: dict, u: np.ndarray, h_0: np.ndarray, exact: bool = F
     return np.stack(ys), h, steps
 
 
+def selective_step_backward(params: dict, u_t, step, dy_t, dh, exact: bool = False):
+    """Back through one step. dy_t: (B, H); dh: (B, H, N), what arrives at h_t from the step after.
+
+    step: what `selective_loop` kept. Returns this step's grads, du_t (B, H), dh_prev (B, H, N).
+    """
+    h_prev, delta, B_t, C_t, a, phi, h = step
+    dh = dh + dy_t[:, :, None] * C_t[:, None, :]  # y_t = Σ_n C_tn h_tn + D ⊙ u_t
+    dC = (dy_t[:, :, None] * h).sum(axis=1)  # all channels share C_t, and so they add up
+    da = dh * h_prev  # h_t = a_t ⊙ h_{t−1} + φ_t B_t u_t
+    dphi = dh * B_t[:, None, :] * u_t[:, :, None]
+    dB = (dh * phi * u_t[:, :, None]).sum(axis=1)
+    du = dy_t * params["D"] + (dh * phi * B_t[:, None, :]).sum(axis=2)
+    A = -np.exp(params["A_log"])
+    ddelta, dA_log = discretise_backward(delta, A, a, phi, da, dphi, exact)
+    ds = ddelta * dsoftplus(delta)
+    grads = {"A_log": dA_log.sum(axis=0), "D": (dy_t * u_t).sum(axis=0), "b_dt": ds.sum(axis=0)}
+    for name, d in (("W_dt", ds), ("W_B", dB), ("W_C", dC)):  # three products with u_t
+        grads[name] = u_t.T @ d
+        du = du + d @ params[name].T
+    return grads, du, dh * a
+
+
 def selective_bptt(params: dict, u, steps, dy, dh_T, exact: bool = False):
     """Back through `selective_loop`, from the last step to the first.
 
@@ -123,28 +145,11 @@ def selective_bptt(params: dict, u, steps, dy, dh_T, exact: bool = False):
     grads (keys as in params), du (T, B, H), dh_0 (B, H, N).
     """
     grads = {name: np.zeros_like(array) for name, array in params.items()}
-    A, du, dh = -np.exp(params["A_log"]), np.empty_like(u), dh_T
+    du, dh = np.empty_like(u), dh_T
     for t in reversed(range(len(u))):
-        u_t, (h_prev, delta, B_t, C_t, a, phi, h) = u[t], steps[t]
-        # y_t = Σ_n C_tn h_tn + D ⊙ u_t
-        dh = dh + dy[t][:, :, None] * C_t[:, None, :]
-        dC = (dy[t][:, :, None] * h).sum(axis=1)
-        grads["D"] += (dy[t] * u_t).sum(axis=0)
-        # h_t = a_t ⊙ h_{t−1} + φ_t B_t u_t
-        da = dh * h_prev
-        dphi = dh * B_t[:, None, :] * u_t[:, :, None]
-        dB = (dh * phi * u_t[:, :, None]).sum(axis=1)
-        du_t = dy[t] * params["D"] + (dh * phi * B_t[:, None, :]).sum(axis=-1)
-        # a_t and φ_t from Δ_t and A; Δ_t, B_t and C_t from u_t
-        ddelta, dA_log = discretise_backward(delta, A, a, phi, da, dphi, exact)
-        ds = ddelta * dsoftplus(delta)
-        grads["A_log"] += dA_log.sum(axis=0)
-        grads["b_dt"] += ds.sum(axis=0)
-        for name, d in (("W_dt", ds), ("W_B", dB), ("W_C", dC)):
-            grads[name] += u_t.T @ d
-            du_t = du_t + d @ params[name].T
-        du[t] = du_t
-        dh = a * dh  # on to the step before
+        here, du[t], dh = selective_step_backward(params, u[t], steps[t], dy[t], dh, exact)
+        for name in grads:
+            grads[name] += here[name]
     return grads, du, dh
 
 
