@@ -185,6 +185,11 @@ def test_kalman_chunks_and_causality():
     rest = filters.kalman(system, y[4:], half.belief)
     np.testing.assert_allclose(rest.log_p, whole.log_p[4:], atol=1e-12)
     np.testing.assert_allclose(rest.belief[0], whole.belief[0], atol=1e-12)
+    m, P = np.tile(system.mean, (2, 1)), system.cov
+    for t in range(9):
+        np.testing.assert_allclose(m @ system.C, whole.mean[t], atol=1e-12)
+        m, P, K = filters.kalman_step(system, m, P, y[t])
+        np.testing.assert_allclose(K, whole.gains[t], atol=1e-12)
     changed = y.copy()
     changed[6:] += 1
     np.testing.assert_array_equal(filters.kalman(system, changed).mean[:7], whole.mean[:7])

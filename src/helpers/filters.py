@@ -298,6 +298,20 @@ def sample_linear(system: LinearGaussian, T: int, B: int, rng):
     return s, y
 
 
+def kalman_step(system: LinearGaussian, m: np.ndarray, P: np.ndarray, y_t: np.ndarray):
+    """One step, as on paper: forecast y_t, mend the mean by what was missed, look one step ahead.
+
+    m (B, n) and P (n, n) of s_t before y_t (B, M) is read. Returns m and P of s_{t+1}, and the gain
+    K (M, n), the share of each miss that goes into the mean.
+    """
+    F, Q, C, R, _, _ = system
+    S = C.T @ P @ C + R  # (M, M), how far y_t may lie from its forecast m C
+    K = np.linalg.solve(S, C.T @ P)
+    m = (m + (y_t - m @ C) @ K) @ F
+    P = F.T @ (P - P @ C @ K) @ F + Q
+    return m, P, K
+
+
 def kalman(system: LinearGaussian, y: np.ndarray, belief: tuple | None = None) -> Forecasts:
     """The Kalman filter: p(y_t | y_1 … y_{t−1}) is a Gaussian, and this is which one.
 
