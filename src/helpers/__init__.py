@@ -23,7 +23,7 @@
       language_model  A recurrent language model: p(next symbol | all symbols so far)
       layers          The layers around a recurrence: embedding, linear read-out, dropout
       letter_windows  Pronouncing by counting: letters aligned with phones, then looked up
-      linear_recurrenceLinear in the state: a scan of a_t ⊙ h_{t−1} + b_t; the minimal GRU and LSTM on it
+      linear_recurrenceLinear in the state: the scan, and the minimal GRU and LSTM that stand on it
       losses          Losses, each with its gradient, and the units that models are scored in
       lstm            Long short-term memory, and its relatives: each a small variation
       matrix_memory   A matrix for a memory: values stored under keys in a state whose size does not grow

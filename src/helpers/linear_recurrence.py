@@ -1,4 +1,4 @@
-"""Linear in the state: a scan of a_t ⊙ h_{t−1} + b_t; the minimal GRU and LSTM on it.
+"""Linear in the state: the scan, and the minimal GRU and LSTM that stand on it.
 
 Where a_t and b_t do not read h_{t−1}, all T of them can be known before the first step, and a step
 is a pair (a, b) that stands for the map h → a h + b. One map after another is such a map again:
