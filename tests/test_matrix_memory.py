@@ -425,7 +425,14 @@ def test_a_wrong_argument_is_named(kind):
 
 
 def test_a_wrong_argument_of_the_recurrence_is_named():
-    (q, k, v, S_0, log_a, beta), _, _ = problem("gated delta")
+    (q, k, v, S_0, log_a, beta), R, R_S = problem("gated delta")
+    _, _, cache = memory_parallel(q, k, v, S_0, log_a, beta)
+    with pytest.raises(ValueError, match="^do has shape"):
+        memory_parallel_backward(cache, R[1:], R_S)
+    with pytest.raises(ValueError, match="^dS_T has shape"):
+        memory_parallel_backward(cache, R, R_S[:, :2])
+    with pytest.raises(ValueError, match="expected one dtype"):
+        memory_parallel_backward(cache, R.astype(np.float32), R_S)
     with pytest.raises(ValueError, match="^log_a must not be positive"):
         memory_parallel(q, k, v, S_0, -log_a, beta)
     with pytest.raises(ValueError, match="^log_a has shape"):

@@ -194,8 +194,12 @@ def memory_parallel_backward(cache: Parallel, do, dS_T):
     """Back through `memory_parallel`: products again, and one triangular system, transposed.
 
     do: (T, B, M), dS_T: (B, d, M). Returns dq, dk, dv, dS_0, dlog_a, dβ as `memory_bptt` does.
+    Raises: ValueError for wrong shapes or mixed dtypes.
     """
     q, k, u, S_0, decay, since, has_decay, beta, error, solver = cache
+    check_shape("do", do, by_sequence(u).shape)
+    check_shape("dS_T", dS_T, S_0.shape)
+    check_floats(S_0=S_0, do=do, dS_T=dS_T)
     do, left = by_sequence(do), decay[:, -1, :, None]
     scores, dscores = q @ k.swapaxes(1, 2) * decay, do @ u.swapaxes(1, 2)
     dqk, found = dscores * decay, since * (q @ S_0)
