@@ -24,6 +24,7 @@ from . import layers
 from .activations import dsigmoid, sigmoid
 from .checks import check_finite, check_floats, check_shape, check_sizes
 from .losses import LossAndGrads
+from .unroll import by_gate, side_by_side
 
 DTYPES = (np.float32, np.float64, np.complex64, np.complex128)
 
@@ -297,8 +298,10 @@ def check_minimal_backward(cache: Cache, dh, dfinal) -> None:
 
 def pre_activations(k: int, params: dict, x: np.ndarray) -> np.ndarray:
     """x W_xh + b_h for all steps at once, gate after gate: (k, T, B, H)."""
-    a = x @ params["W_xh"] + params["b_h"]
-    return np.ascontiguousarray(np.moveaxis(a.reshape(*a.shape[:2], k, -1), 2, 0))
+    T, B, D = x.shape
+    W = by_gate(params["W_xh"], len(params["b_h"]) // k)
+    a = x.reshape(T * B, D) @ W + params["b_h"].reshape(k, 1, -1)
+    return a.reshape(k, T, B, -1)
 
 
 def arriving(cache: Cache, dh, dfinal) -> np.ndarray:
@@ -312,9 +315,10 @@ def arriving(cache: Cache, dh, dfinal) -> np.ndarray:
 def to_weights(params: dict, x: np.ndarray, da: np.ndarray) -> tuple:
     """From da (k, T, B, H) to the gradients of W_xh and b_h, and to dx (T, B, D)."""
     k, T, B, H = da.shape
-    flat = np.moveaxis(da, 0, 2).reshape(T * B, k * H)
-    grads = {"W_xh": x.reshape(T * B, -1).T @ flat, "b_h": flat.sum(axis=0)}
-    return grads, (flat @ params["W_xh"].T).reshape(x.shape)
+    da = da.reshape(k, T * B, H)
+    dW_xh = side_by_side(x.reshape(T * B, -1).T @ da)
+    dx = (da @ by_gate(params["W_xh"], H).swapaxes(1, 2)).sum(axis=0)
+    return {"W_xh": dW_xh, "b_h": da.sum(axis=1).reshape(-1)}, dx.reshape(x.shape)
 
 
 # --- minGRU -------------------------------------------------------------------------------------
