@@ -6,7 +6,7 @@ is a pair (a, b) that stands for the map h → a h + b. One map after another is
     (a₁, b₁) then (a₂, b₂)  =  (a₂ a₁,  a₂ b₁ + b₂)
 
 This operation is associative, so the T steps may be combined in any grouping: `scan_loop` goes
-one by one, `scan_doubling` and `scan_tree` in about log₂ T rounds, `scan_chunks` in about 2 √T.
+one by one, `scan_doubling` in log₂ T rounds, `scan_tree` in 2 log₂ T, `scan_chunks` in about 2 √T.
 Here the scan stands as on paper, then its gradient as a plain loop, then the fast forms; after it
 the layers that use it, `min_gru` and `min_lstm`, in the same order.
 
@@ -96,7 +96,7 @@ def scan_doubling(a: np.ndarray, b: np.ndarray, h0=None) -> np.ndarray:
 def scan_tree(a: np.ndarray, b: np.ndarray, h0=None) -> np.ndarray:
     """Neighbours in pairs, half as many steps; these by the same rule; then what lies between.
 
-    About 2 log₂ T rounds and 1.5 T combinations, so hardly more work than the loop has.
+    About 2 log₂ T rounds and 2 T combinations, twice those of the loop.
     a, b: (T, …), h0: (…) or None for zeros. Returns (T, …). Source: Blelloch (1990).
     """
     b, T = with_start(a, b, h0), len(a)
