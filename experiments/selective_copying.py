@@ -234,6 +234,22 @@ def frozen_error(params, layer, what, seed, settings, B=1000):
 FROZEN = [(what, layer) for what in ("delta", "B", "C") for layer in (0, 1)]
 
 
+def scores(model, params, settings):
+    """Errors of a trained model on sequences that it has not seen; see `run`."""
+    mixer, places = MIXERS[model], settings["places"]
+    found = {
+        "validation": error(mixer, params, places, VALIDATION, settings),
+        "test": error(mixer, params, places, TEST, settings),
+        "twice": error(mixer, params, 2 * places, TEST, settings),
+        "four times": error(mixer, params, 4 * places, TEST, settings),
+    }
+    found = {key: round(value, 5) for key, value in found.items()}
+    if model == "selective":
+        frozen = [frozen_error(params, layer, what, TEST, settings) for what, layer in FROZEN]
+        found["frozen"] = [round(value, 5) for value in frozen]
+    return found
+
+
 def run(case, settings):
     """Train one model from one seed, and score it. One that overflows scores as a guesser does.
 
@@ -241,25 +257,15 @@ def run(case, settings):
     training; and with two and four times as many. Of the "selective" model also the errors on test
     data with one thing frozen, in the order of FROZEN.
     """
-    mixer, places = MIXERS[case["model"]], settings["places"]
+    model = case["model"]
     try:
         with np.errstate(over="ignore", invalid="ignore"):
-            params, _ = fit(mixer, case["lr"], case["seed"], settings)
-            found = {
-                "validation": error(mixer, params, places, VALIDATION, settings),
-                "test": error(mixer, params, places, TEST, settings),
-                "twice": error(mixer, params, 2 * places, TEST, settings),
-                "four times": error(mixer, params, 4 * places, TEST, settings),
-            }
-            if case["model"] == "selective":
-                frozen = [frozen_error(params, i, what, TEST, settings) for what, i in FROZEN]
-                found["frozen"] = [round(value, 5) for value in frozen]
+            params, _ = fit(MIXERS[model], case["lr"], case["seed"], settings)
+            return scores(model, params, settings)
     except (FloatingPointError, NonFiniteError):
-        guess = 1 - 1 / settings["symbols"]
+        guess = round(1 - 1 / settings["symbols"], 5)
         found = dict.fromkeys(("validation", "test", "twice", "four times"), guess)
-        if case["model"] == "selective":
-            found["frozen"] = [guess] * len(FROZEN)
-    return {key: v if key == "frozen" else round(v, 5) for key, v in found.items()}
+        return found | ({"frozen": [guess] * len(FROZEN)} if model == "selective" else {})
 
 
 STUDY = study.Study(
