@@ -15,7 +15,7 @@ BOOK_SOURCES := _config.yml _toc.yml $(shell find book notebooks -type f ! -name
 SINGLE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install book test quick lab serve offline student bench notebooks requirements clean
+.PHONY: help install book test quick lab serve pdf epub offline student bench notebooks requirements clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,13 @@ lab: $(VENV)/.installed  ## open the notebooks in JupyterLab
 
 serve: _build/.book  ## show the built pages at http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+pdf: _build/.book  ## the whole book as one PDF, solutions at the end: _build/paper (minutes)
+	-@$(BIN)/python -m pip install --quiet pikepdf==10.18.0  # packs it to a third of its size
+	$(BIN)/python tools/paper.py pdf _build/html _build/paper
+
+epub: _build/.book  ## the same as an EPUB: _build/paper (minutes)
+	$(BIN)/python tools/paper.py epub _build/html _build/paper
 
 offline: _build/.book  ## the pages as one zip that opens without a server
 	$(BIN)/python tools/offline.py _build/html _build/networks-that-remember.zip

@@ -1,213 +1,140 @@
-"""The cells as on paper: one step, whole passes in plain loops; and that the fast code equals them.
+"""The book as PDF and EPUB, made of a site of three pages: order, links, formulas, what moves."""
 
-The loops are the oracle: `unroll`, `attention` and `seq2seq` are held to them, number by number.
-"""
+import re
+import zipfile
+from xml.etree import ElementTree
 
-import numpy as np
+import paper
 import pytest
+from test_browser import HTML, find_browser
 
-from helpers import attention, gradcheck, gru, lstm, rnn, seq2seq, unroll
-from helpers.attention import ADDITIVE, DOT, GENERAL
-from helpers.gru import GRU, GRU_CHO
-from helpers.lstm import LSTM
-from helpers.rnn import RNN
-from helpers.seq2seq import Seq2Seq
-
-RNG = np.random.default_rng
-LENGTHS = np.array([4, 1, 3])
-MASK = np.arange(4)[:, None] < LENGTHS
-
-
-def close(ours, theirs, atol):
-    assert ours.keys() == theirs.keys()
-    for name, array in theirs.items():
-        np.testing.assert_allclose(ours[name], array, rtol=0, atol=atol, err_msg=name)
-
-
-# --- Cells --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("cell", [RNN, LSTM, GRU, GRU_CHO], ids=lambda cell: cell.name)
-@pytest.mark.parametrize("shape", [(9, 3, 4, 5), (1, 1, 1, 1)])
-def test_unroll_is_one_step_after_the_other(cell, shape):
-    params, x, state, _, _ = gradcheck.random_problem(cell, *shape, seed=1)
-    hs, final, cache = unroll.forward(cell, params, x, state)
-    for t, x_t in enumerate(x):
-        state = unroll.one_step(cell, params, x_t, state)
-        np.testing.assert_allclose(hs[t], state[0], rtol=0, atol=1e-12)
-        for ours, s in zip(cache.states, state):
-            np.testing.assert_allclose(ours[t + 1], s, rtol=0, atol=1e-12)
-    for ours, s in zip(final, state, strict=True):
-        np.testing.assert_allclose(ours, s, rtol=0, atol=1e-12)
-
-
-def rnn_pass(params, x, state, R, S):
-    hs = rnn.rnn_loop(params, x, *state)
-    grads, dx, dh_0 = rnn.rnn_bptt(params, x, *state, hs, R, *S)
-    return hs, (hs[-1],), grads, dx, (dh_0,)
-
-
-def lstm_pass(params, x, state, R, S):
-    hs, cs, steps = lstm.lstm_loop(params, x, *state)
-    grads, dx, dh_0, dc_0 = lstm.lstm_bptt(params, x, steps, R, *S)
-    return hs, (hs[-1], cs[-1]), grads, dx, (dh_0, dc_0)
-
-
-def gru_pass(params, x, state, R, S):
-    hs, steps = gru.gru_loop(params, x, *state)
-    grads, dx, dh_0 = gru.gru_bptt(params, x, steps, R, *S)
-    return hs, (hs[-1],), grads, dx, (dh_0,)
-
-
-passes = pytest.mark.parametrize(
-    ("cell", "plain"), [(RNN, rnn_pass), (LSTM, lstm_pass), (GRU, gru_pass)],
-    ids=["rnn", "lstm", "gru"],
-)  # fmt: skip
-
-
-def named(hs, final, grads, dx, dstate):
-    return {"hs": hs, **{f"final{i}": s for i, s in enumerate(final)}, **grads, "x": dx} | {
-        f"state{i}": d for i, d in enumerate(dstate)
-    }
-
-
-@passes
-@pytest.mark.parametrize("shape", [(9, 3, 4, 5), (1, 1, 1, 1), (30, 2, 1, 8)])
-def test_unroll_is_the_plain_loop(cell, plain, shape):
-    problem = params, x, state, R, S = gradcheck.random_problem(cell, *shape, seed=2)
-    hs, final, cache = unroll.forward(cell, params, x, state)
-    theirs = named(hs, final, *unroll.backward(cell, params, cache, R, S))
-    close(named(*plain(*problem)), theirs, 1e-10)
-
-
-@passes
-def test_the_plain_loop_against_finite_differences(cell, plain):
-    problem = params, x, state, R, S = gradcheck.random_problem(cell, 5, 2, 3, 4, seed=3)
-    _, _, grads, dx, dstate = plain(*problem)
-
-    def loss():
-        hs, final, *_ = plain(*problem)
-        return float((R * hs).sum() + sum((s * f).sum() for s, f in zip(S, final)))
-
-    starts = {f"state{i}": s for i, s in enumerate(state)}
-    errors = gradcheck.compare(
-        loss,
-        {**params, "x": x, **starts},
-        {**grads, "x": dx, **dict(zip(starts, dstate, strict=True))},
-    )
-    assert all(error < 1e-6 for error in errors.values()), errors
-
-
-@passes
-def test_the_plain_loop_changes_nothing_it_is_given(cell, plain):
-    problem = gradcheck.random_problem(cell, 5, 2, 3, 4, seed=4)
-    arrays = [*problem.params.values(), problem.x, *problem.state, problem.R, *problem.S]
-    copies = [array.copy() for array in arrays]
-    plain(*problem)
-    for array, copy in zip(arrays, copies):
-        np.testing.assert_array_equal(array, copy)
-
-
-@passes
-def test_the_plain_loop_keeps_float32(cell, plain):
-    params, x, state, R, S = gradcheck.random_problem(cell, 5, 2, 3, 4, seed=5)
-    single = np.float32
-    results = named(*plain(
-        {name: a.astype(single) for name, a in params.items()}, x.astype(single),
-        tuple(s.astype(single) for s in state), R.astype(single),
-        tuple(s.astype(single) for s in S),
-    ))  # fmt: skip
-    assert {array.dtype for array in results.values()} == {np.dtype(single)}
-
-
-# --- Attention ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("score", [DOT, GENERAL, ADDITIVE], ids=lambda score: score.name)
-def test_attention_is_one_query_after_the_other(score):
-    rng, M = RNG(0), 5 if score is DOT else 2
-    params = score.init(5, M, rng, np.float64)
-    queries, memory = rng.normal(size=(6, 3, 5)), rng.normal(size=(4, 3, M))
-    contexts, weights, _ = attention.attend_forward(score, params, queries, memory, MASK)
-    for t, q_t in enumerate(queries):
-        c, alpha = attention.attend_step(score, params, q_t, memory, MASK)
-        np.testing.assert_allclose(contexts[t], c, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(weights[t], alpha, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(alpha.T[~MASK], 0)
-
-
-def test_attention_back_for_one_query():
-    rng = RNG(1)
-    q, memory, R = rng.normal(size=(3, 5)), rng.normal(size=(4, 3, 5)), rng.normal(size=(3, 5))
-    _, alpha = attention.attend_step(DOT, {}, q, memory, MASK)
-    dq, dmemory = attention.attend_step_backward(q, memory, alpha, R)
-    _, _, cache = attention.attend_forward(DOT, {}, q[None], memory, MASK)
-    _, dqueries, theirs = attention.attend_backward(DOT, {}, cache, R[None])
-    close({"q": dq, "memory": dmemory}, {"q": dqueries[0], "memory": theirs}, 1e-10)
-    errors = gradcheck.compare(
-        lambda: float((R * attention.attend_step(DOT, {}, q, memory, MASK)[0]).sum()),
-        {"q": q, "memory": memory},
-        {"q": dq, "memory": dmemory},
-    )
-    assert all(error < 1e-6 for error in errors.values()), errors
-
-
-# --- Decoder ------------------------------------------------------------------------------------
-
-V, D, H, B, S = 7, 3, 4, 3, 5
-
-
-def decoder(model, seed=0):
-    """Parameters, what the encoder hands over, inputs, and a cotangent of the scores."""
-    rng = RNG(seed)
-    params = seq2seq.init_decoder(model, V, D, H, H, rng, np.float64)
-    encoded = seq2seq.Encoded(rng.normal(size=(B, H)), rng.normal(size=(4, B, H)), MASK)
-    return params, encoded, rng.integers(0, V, (S, B)), rng.normal(size=(S, B, V))
-
-
-@pytest.mark.parametrize("cell", [RNN, LSTM, GRU], ids=lambda cell: cell.name)
-@pytest.mark.parametrize("feed", ["start", "input", "both"])
-@pytest.mark.parametrize(
-    "score", [None, DOT, GENERAL, ADDITIVE], ids=["fixed", "dot", "general", "additive"]
+STATIC = HTML / "_static"
+needs_browser = pytest.mark.skipif(
+    not find_browser() or not STATIC.exists(), reason="no browser, or no built book"
 )
-def test_the_decoder_is_one_symbol_after_the_other(cell, feed, score):
-    model = Seq2Seq(cell, feed=feed, attention=score)
-    params, encoded, inputs, _ = decoder(model)
-    z, after, weights, _ = seq2seq.decode(model, params, encoded, inputs)
-    state = seq2seq.start_state(model, params, encoded.context)
-    for t, y_prev in enumerate(inputs):
-        z_t, state, alpha = seq2seq.decode_step(model, params, encoded, y_prev, state)
-        np.testing.assert_allclose(z[t], z_t, rtol=0, atol=1e-12)
-        if score is None:
-            assert alpha is None
-        else:
-            np.testing.assert_allclose(weights[t], alpha, rtol=0, atol=1e-12)
-    for ours, s in zip(after, state, strict=True):
-        np.testing.assert_allclose(ours, s, rtol=0, atol=1e-12)
+SIDEBAR = """<nav class="bd-links"><ul><li><a class="reference internal" href="#">Home</a></li>
+<li><a class="reference internal" href="chapter1.html">1. One</a><ul>
+<li><a class="reference internal" href="../notebooks/01_a.html">1.1. A</a></li></ul></li>
+<li><a class="reference internal" href="../genindex.html">Index</a></li></ul></nav>"""
+PAGES = {
+    "book/index": f'{SIDEBAR}<article class="bd-article"><section id="book"><h1>Book'
+    '<a class="headerlink" href="#book">#</a></h1><p><a href="chapter1.html">first</a>'
+    ' <a href="https://example.org/a">far</a> <a href="../a.zip">file</a></p></section></article>',
+    "book/chapter1": '<article class="bd-article"><section id="one"><h1>1. One</h1>'
+    '<p><a href="../notebooks/01_a.html#ex-1">there</a></p></section></article>',
+    "notebooks/01_a": r"""<article class="bd-article"><section id="a"><h1>1.1. A</h1>
+<p>A state <span class="math">\(h_t &lt; 1\)</span> and <a href="#ex-1">an exercise</a>.</p>
+<div class="math">\[W_{hh}\]</div><img alt="dot" src="../_images/dot.png"/>
+<svg class="diagram" viewBox="0 0 9 9"><defs><path id="p" d="M0 0L9 9"/></defs>
+<g clip-path="url(#p)"><use xlink:href="#p" xmlns:xlink="http://www.w3.org/1999/xlink"/></g></svg>
+<details class="admonition hide above-input"><pre>plt.plot()</pre></details><pre>x = 1</pre>
+<h2>Check yourself</h2><p><strong>1. Why?</strong></p>
+<details class="sd-dropdown"><summary>A. So.</summary><div><p><strong>Right.</strong> It is.</p>
+</div></details>
+<details class="sd-dropdown"><summary>B. No.</summary><div><p>No.</p></div></details>
+<div class="exercise admonition" id="ex-1"><p class="admonition-title">Exercise 1.1</p></div>
+<div class="solution dropdown admonition" id="sol-1"><p class="admonition-title">Solution</p>
+<p>Forty-two.</p></div></section></article>""",
+}
+DOT = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8ff"
+    "ff3f0005fe02fea72d994b0000000049454e44ae426082"
+)
 
 
-@pytest.mark.parametrize("score", [None, DOT], ids=["fixed", "dot"])
-def test_the_plain_decoder(score):
-    model = Seq2Seq(GRU, attention=score)
-    params, encoded, inputs, R = decoder(model)
-    asks = () if score is None else (encoded.memory, MASK)
-    z, kept = seq2seq.decoder_loop(params, encoded.context, inputs, *asks)
-    grads, dcontext, dmemory = seq2seq.decoder_bptt(params, kept, R)
-    ours = {**grads, "context": dcontext}
+@pytest.fixture
+def site(tmp_path):
+    for name, body in PAGES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.html").write_text(f"<html><body>{body}</body></html>", "utf-8")
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / "dot.png").write_bytes(DOT)
+    if STATIC.exists():
+        (tmp_path / "_static").symlink_to(STATIC)
+    return tmp_path
 
-    their_z, _, _, cache = seq2seq.decode(model, params, encoded, inputs)
-    grads, dcontext, their_dmemory = seq2seq.decode_backward(model, params, cache, R)
-    theirs, arrays = {**grads, "context": dcontext}, {**params, "context": encoded.context}
-    if score is not None:
-        ours["memory"], theirs["memory"] = dmemory, their_dmemory
-        arrays["memory"] = encoded.memory
-    else:
-        assert dmemory is None
-    np.testing.assert_allclose(z, their_z, rtol=0, atol=1e-12)
-    close(ours, theirs, 1e-10)
-    errors = gradcheck.compare(
-        lambda: float((R * seq2seq.decoder_loop(params, encoded.context, inputs, *asks)[0]).sum()),
-        arrays,
-        ours,
-    )
-    assert all(error < 1e-6 for error in errors.values()), errors
+
+def test_pages_come_in_the_order_of_the_contents(site):
+    assert paper.contents(site) == [("book/index", 1), ("book/chapter1", 1), ("notebooks/01_a", 2)]
+    titles = [(page.title, page.level) for page in paper.bind(site, ".")]
+    assert titles == [("Book", 1), ("1. One", 1), ("1.1. A", 2), ("Solutions", 1), ("Answers", 1)]
+
+
+def test_without_a_book_it_says_what_to_do(tmp_path):
+    with pytest.raises(FileNotFoundError, match="make book"):
+        paper.bind(tmp_path, ".")
+
+
+def test_solutions_and_answers_stand_at_the_end_only(site):
+    *pages, solutions, answers = (page.article for page in paper.bind(site, "."))
+    text = " ".join(page.get_text() for page in pages)
+    assert "Forty-two" not in text and "It is." not in text and "A. So." in text
+    assert "Forty-two" in solutions.get_text()
+    assert re.search(r"A\. So\.\s*Right\. It is\.", answers.get_text())
+    assert pages[2].select_one(".to-the-end a")["href"] == "#notebooks-01_a--question-1-answer"
+
+
+def test_links_lead_within_the_book(site):
+    links = [a.get("href") for page in paper.bind(site, ".") for a in page.article.find_all("a")]
+    assert links[:4] == ["#book-chapter1", "https://example.org/a", None, "#notebooks-01_a--ex-1"]
+    assert "#notebooks-01_a--sol-1" in links
+
+
+def test_link_that_leads_nowhere_is_an_error(site):
+    page = site / "book" / "chapter1.html"
+    page.write_text(page.read_text("utf-8").replace("#ex-1", "#ex-9"), "utf-8")
+    with pytest.raises(ValueError, match="chapter1 leads nowhere: #notebooks-01_a--ex-9"):
+        paper.bind(site, ".")
+
+
+def test_code_of_drawings_is_left_out_and_other_code_stays(site):
+    text = paper.one_page(paper.bind(site, "."), "_static")
+    assert "plt.plot" not in text
+    assert "x = 1" in text
+
+
+@needs_browser
+def test_pdf_has_pages(site, tmp_path):
+    made = paper.make_pdf(site, tmp_path / "paper").read_bytes()
+    assert made.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", made)) >= 5
+
+
+@needs_browser
+def test_picture_that_is_missing_is_an_error(site, tmp_path):
+    (site / "_images" / "dot.png").unlink()
+    with pytest.raises(RuntimeError, match=r"dot\.png"):
+        paper.make_pdf(site, tmp_path / "paper")
+
+
+@needs_browser
+def test_epub_is_whole(site, tmp_path):
+    made = paper.make_epub(site, tmp_path / "paper")
+    first = made.read_bytes()
+    assert paper.make_epub(site, tmp_path / "paper").read_bytes() == first
+    with zipfile.ZipFile(made) as archive:
+        assert archive.infolist()[0].filename == "mimetype"
+        assert archive.read("mimetype") == b"application/epub+zip"
+        files = {name: archive.read(name) for name in archive.namelist()}
+    trees = {
+        n: ElementTree.fromstring(c) for n, c in files.items() if n.endswith((".xhtml", ".opf"))
+    }
+    listed = {item.get("href") for item in trees["book/package.opf"].iter() if item.get("href")}
+    assert {f"book/{name}" for name in listed} == set(files) - {
+        "mimetype",
+        "META-INF/container.xml",
+        "book/package.opf",
+    }
+    for name, tree in trees.items():
+        for part in tree.iter():
+            link = part.get("href") or ""
+            if name.endswith(".xhtml") and link.count(".xhtml"):
+                target, _, anchor = link.partition("#")
+                ids = {e.get("id") for e in trees[f"book/{target}"].iter()}
+                assert not anchor or anchor in ids, link
+            if source := part.get("src"):
+                assert f"book/{source}" in files
+    page = files["book/notebooks-01_a.xhtml"].decode()
+    assert page.count("<math") == 2
+    assert "mjx" not in page
+    assert 'xlink:href="#notebooks-01_a--p"' in page and "url(#notebooks-01_a--p)" in page
