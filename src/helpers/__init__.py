@@ -33,7 +33,7 @@
       phrasebook      Translating by counting: a dictionary from pairs, and a memory that is mended
       real_time       Real-time recurrent learning: the gradient runs forward, beside the state
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
-      selective       The selective recurrence of Mamba: the input decides what is kept and what is written
+      selective       The selective recurrence of Mamba: the input decides what is kept and written
       self_attention  Causal self-attention: every step looks back at all steps so far, its own included
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss

@@ -1,4 +1,4 @@
-"""The selective recurrence of Mamba: the input decides what is kept and what is written.
+"""The selective recurrence of Mamba: the input decides what is kept and written.
 
     Δ_t = softplus(u_t W_dt + b_dt)         how far time moves on, for each channel       (B, H)
     B_t = u_t W_B,   C_t = u_t W_C          what is written where, what is read           (B, N)
