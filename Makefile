@@ -64,6 +64,11 @@ offline: _build/.book  ## the pages as one zip that opens without a server
 student: $(VENV)/.installed  ## a copy without solutions, for a course: _build/student
 	$(BIN)/python tools/student.py _build/student
 
+.PHONY: autograder
+autograder: $(VENV)-autograder/.installed  ## assignments with points for nbgrader, tried out: _build/autograder
+	$(BIN)/python tools/autograder.py _build/autograder
+	$(SINGLE_THREAD) $(VENV)-autograder/bin/python tools/autograder_check.py _build/autograder
+
 bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (minutes)
 	$(BIN)/python benchmarks/cells.py
 	$(BIN)/python benchmarks/translate.py
@@ -83,7 +88,7 @@ requirements: $(VENV)/.installed  ## resolve requirements.in into requirements.t
 
 clean:  ## remove the built pages and caches (.venv stays: delete it by hand if you want to)
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis
-	find book notebooks src tests tools benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+	find assignments book notebooks src tests tools benchmarks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # pip is the last thing that venv writes, so it stands for a complete environment.
 $(BIN)/pip:
@@ -97,6 +102,13 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/pip
 	$(if $(strip $(TORCH_INDEX)),$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)" --index-url $(TORCH_INDEX))
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# nbgrader has an environment of its own; what it grades runs in the book's.
+$(VENV)-autograder/.installed: requirements-autograder.txt $(VENV)/.installed
+	$(BIN)/python -m venv $(VENV)-autograder
+	$(VENV)-autograder/bin/python -m pip install --quiet -r requirements-autograder.txt
+	$(BIN)/python -m ipykernel install --prefix $(VENV)-autograder >/dev/null 2>&1
 	@touch $@
 
 # From scratch each time: Sphinx repeats no warning about a page that it does not read again.

@@ -57,12 +57,16 @@ def empty(node) -> str:
     return ast.unparse(ast.fix_missing_locations(node))
 
 
-def without_solutions(notebook):
+def without_solutions(notebook, left=None):
     """A notebook of the same text, without what lies between solution-start and solution-end.
+
+    left: what stands in a solution's place, a function of its code, title and label that returns
+    cells; without it, one cell with the skeleton of the code.
 
     Raises: ValueError if a solution does not end, or ends without a beginning.
     """
-    cells, code, title, inside = [], [], "", False
+    cells, code, title, label, inside = [], [], "", "", False
+    left = left or (lambda code, title, _: [nbformat.v4.new_code_cell(skeleton(code, title))])
 
     def keep(text):
         nonlocal title
@@ -73,7 +77,7 @@ def without_solutions(notebook):
 
     def close():
         nonlocal code
-        cells.append(nbformat.v4.new_code_cell(skeleton("\n\n\n".join(code), title)))
+        cells.extend(left("\n\n\n".join(code), title, label))
         code = []
 
     for cell in notebook.cells:
@@ -97,6 +101,7 @@ def without_solutions(notebook):
             else:
                 keep(text[: found.start()])
                 text = text[found.end() :]
+                label = text.split(maxsplit=1)[0]
             inside = not inside
         if not inside:
             keep(text)
