@@ -7,8 +7,8 @@
 The state is the cache: the keys and values of all steps so far, which grows by 2H numbers a step.
 With n heads, the H columns fall into n groups of d = H/n, and each group attends for itself.
 
-Shapes: T steps of now, S ≥ T steps in the cache, B batch, D input features, H = n·d columns.
-x (T, B, D); queries (T, B, H); keys and values (S, B, H); weights (B·n, T, S); h (T, B, H).
+Shapes: T steps of now, J ≥ T steps in the cache, B batch, D input features, H = n·d columns.
+x (T, B, D); queries (T, B, H); keys and values (J, B, H); weights (B·n, T, J); h (T, B, H).
 """
 
 from typing import NamedTuple
@@ -45,21 +45,21 @@ def sinusoids(T: int, D: int, start: int = 0, dtype=np.float64) -> np.ndarray:
 def attend_causally(q, k, v):
     """o_t = Σ_{j ≤ t} α_tj v_j, where α_t = softmax over j ≤ t of q_t · k_j / √d.
 
-    q: (T, B, d); k: (S, B, d) and v: (S, B, M), S ≥ T: the T steps of now are the last of S.
-    Returns o (T, B, M) and the weights (B, T, S), zero wherever j is later than t.
+    q: (T, B, d); k: (J, B, d) and v: (J, B, M), J ≥ T: the T steps of now are the last of J.
+    Returns o (T, B, M) and the weights (B, T, J), zero wherever j is later than t.
     Raises: ValueError for wrong shapes, mixed dtypes, more queries than keys, non-finite numbers.
     """
     check_shape("q", q, ("T", "B", "d"))
-    (T, B, d), S = q.shape, len(k)
-    check_shape("k", k, ("S", B, d))
-    check_shape("v", v, (S, B, "M"))
+    (T, B, d), J = q.shape, len(k)
+    check_shape("k", k, ("J", B, d))
+    check_shape("v", v, (J, B, "M"))
     check_floats(q=q, k=k, v=v)
     for name, array in {"q": q, "k": k, "v": v}.items():
         check_finite(name, array)
-    if S < T:
-        raise ValueError(f"k has {S} steps and q has {T}: every query needs its own step's key")
-    e = by_sequence(q) @ k.transpose(1, 2, 0) / np.sqrt(d).astype(q.dtype)  # (B, T, S)
-    later = np.arange(S) > np.arange(S - T, S)[:, None]
+    if J < T:
+        raise ValueError(f"k has {J} steps and q has {T}: every query needs its own step's key")
+    e = by_sequence(q) @ k.transpose(1, 2, 0) / np.sqrt(d).astype(q.dtype)  # (B, T, J)
+    later = np.arange(J) > np.arange(J - T, J)[:, None]
     weights = softmax(np.where(later, -np.inf, e).astype(q.dtype))
     return by_sequence(weights @ by_sequence(v)), weights
 
@@ -73,7 +73,7 @@ def attend_causally_backward(q, k, v, weights, do):
     """
     check_shape("do", do, (*q.shape[:2], v.shape[-1]))
     check_floats(do=do, q=q)
-    dweights = by_sequence(do) @ v.transpose(1, 2, 0)  # (B, T, S)
+    dweights = by_sequence(do) @ v.transpose(1, 2, 0)  # (B, T, J)
     de = dsoftmax(weights, dweights) / np.sqrt(q.shape[-1]).astype(q.dtype)
     dq = by_sequence(de @ by_sequence(k))
     dk = by_sequence(de.swapaxes(1, 2) @ by_sequence(q))
@@ -115,14 +115,14 @@ def init_self_attention(D: int, H: int, rng, dtype=np.float32, longest: int | No
 def self_attention_step(params: dict, x_t, keys, values, heads: int = 1):
     """One step, as on paper: this step's key and value join the cache, then its query looks back.
 
-    x_t: (B, D), its position already added; keys, values: (S, B, H), the cache, S = 0 at the start.
+    x_t: (B, D), its position already added; keys, values: (J, B, H), the cache, J = 0 at the start.
     Returns h_t (B, H) and the cache, one step longer.
     Source: Vaswani et al. (2017).
     """
     keys = np.concatenate([keys, (x_t @ params["W_k"])[None]])
     values = np.concatenate([values, (x_t @ params["W_v"])[None]])
     q, k, v = (by_head(a, heads) for a in ((x_t @ params["W_q"])[None], keys, values))
-    e = (q * k).sum(axis=-1) / np.sqrt(k.shape[-1])  # (S, B·n), q_t · k_j for every j so far
+    e = (q * k).sum(axis=-1) / np.sqrt(k.shape[-1])  # (J, B·n), q_t · k_j for every j so far
     alpha = softmax(e.T).T
     o = (alpha[:, :, None] * v).sum(axis=0)  # (B·n, d)
     return together(o[None], heads)[0] @ params["W_o"], (keys, values)
@@ -133,9 +133,9 @@ class Cache(NamedTuple):
 
     x: np.ndarray  # (T, B, D), positions added
     q: np.ndarray  # (T, B·n, d)
-    k: np.ndarray  # (S, B·n, d), with those of before
+    k: np.ndarray  # (J, B·n, d), with those of before
     v: np.ndarray
-    weights: np.ndarray  # (B·n, T, S)
+    weights: np.ndarray  # (B·n, T, J)
     o: np.ndarray  # (T, B, H)
     heads: int
     positions: str | None
@@ -157,8 +157,8 @@ def check_self_attention(params: dict, x, state, heads, positions) -> None:
     before = 0
     if state is not None:
         if not isinstance(state, tuple) or len(state) != 2:
-            raise ValueError("state must be a tuple of keys and values, each (S, B, H), or None")
-        check_shape("state[0]", state[0], ("S", B, H))
+            raise ValueError("state must be a tuple of keys and values, each (J, B, H), or None")
+        check_shape("state[0]", state[0], ("J", B, H))
         check_shape("state[1]", state[1], state[0].shape)
         before = len(state[0])
     if positions == "learned":
@@ -179,8 +179,8 @@ def self_attention_forward(params: dict, x, state=None, heads: int = 1, position
     """A layer of causal self-attention with one or more heads.
 
     x: (T, B, D). state: the cache that the steps before have left, a tuple of keys and values, each
-    (S, B, H), or None. heads: n, which divides H. positions: None, "sinusoidal", or "learned" (then
-    params has P, see `init_self_attention`); the first step of x has position S.
+    (J, B, H), or None. heads: n, which divides H. positions: None, "sinusoidal", or "learned" (then
+    params has P, see `init_self_attention`); the first step of x has position J.
     Returns h (T, B, H), the cache with the steps of x at its end, and what the way back needs.
     Raises: ValueError for wrong shapes, mixed dtypes, unknown positions, a sequence longer than P.
     Source: Vaswani et al. (2017).
@@ -204,7 +204,7 @@ def self_attention_backward(params: dict, cache: Cache, dh, dstate=None):
     """Back through `self_attention_forward`: all steps at once, for no step waits for another.
 
     dh: (T, B, H), gradient of the outputs; dstate: of the cache that was left, a tuple of two
-    (S, B, H), or None. Returns grads (keys as in params), dx (T, B, D), and the gradient of the
+    (J, B, H), or None. Returns grads (keys as in params), dx (T, B, D), and the gradient of the
     state that was handed in, or None if there was none.
     Raises: ValueError for wrong shapes or mixed dtypes.
     """
