@@ -123,7 +123,7 @@ def say_where_published(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict:
     free_the_encodings()
-    for part in ("book_figures", "book_glossary", "book_light"):
+    for part in ("book_figures", "book_glossary", "book_instruments", "book_light"):
         app.setup_extension(part)
     if BOOK_URL:
         app.setup_extension("sphinxext.opengraph")

@@ -1,0 +1,188 @@
+"""Instruments: they compute what the helpers compute, and everybody can play them."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from test_browser import DESKTOP, HTML, PHONE, find_browser, launched, serving
+
+from helpers.activations import sigmoid
+from helpers.lstm import lstm_step
+
+SCRIPTS = HTML.parents[1] / "book" / "_assets" / "instruments"
+pytestmark = [
+    pytest.mark.skipif(not find_browser(), reason="no browser: see tests/test_browser.py"),
+    pytest.mark.skipif(not HTML.exists(), reason="the book is not built: run `make book`"),
+]
+PLACES = {
+    "eigenvalues": "notebooks/09_vanishing.html",
+    "keep_gate": "notebooks/11_lstm.html",
+    "hand_made_cell": "notebooks/11_lstm.html",
+}
+
+
+@pytest.fixture(scope="module")
+def site():
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def compute(chromium):
+    """compute(expression) in an empty page that has all scripts."""
+    tab = chromium.new_page()
+    for script in [SCRIPTS / "base.js", *sorted(set(SCRIPTS.glob("*.js")) - {SCRIPTS / "base.js"})]:
+        tab.add_script_tag(content=script.read_text("utf-8"))
+    yield lambda expression: np.array(tab.evaluate(expression), float)
+    tab.close()
+
+
+def test_every_script_has_a_place():
+    assert {path.stem for path in SCRIPTS.glob("*.js")} == {"base", *PLACES}
+
+
+# ---------- the numbers ----------
+
+
+@pytest.mark.parametrize(
+    ("call", "W"),
+    [
+        (
+            "eigenvalues.pair(0.9, 0.7, 3)",
+            0.9 * np.array([[np.cos(0.7), -3 * np.sin(0.7)], [np.sin(0.7) / 3, np.cos(0.7)]]),
+        ),
+        ("eigenvalues.real(1.1, -0.4, 2.5)", np.array([[1.1, 2.5], [0, -0.4]])),
+        ("eigenvalues.real(0, 0, 0)", np.zeros((2, 2))),
+    ],
+)
+def test_powers_are_those_of_numpy(compute, call, W):
+    assert np.allclose(compute(call), W.ravel(), atol=1e-12)
+    powers = [np.linalg.matrix_power(W, k) for k in range(61)]
+    norms = [np.linalg.norm(power, 2) for power in powers]
+    gradients = [np.linalg.norm(np.array([1.0, 0.0]) @ power.T) for power in powers]
+    assert np.allclose(compute(f"eigenvalues.powers({call}).norms"), norms, rtol=1e-6, atol=1e-12)
+    found = compute(f"eigenvalues.powers({call}).gradients")
+    assert np.allclose(found, gradients, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("stretch", [1, 4, 20])
+def test_stretch_and_coupling_change_no_eigenvalue(compute, stretch):
+    W = compute(f"eigenvalues.pair(0.9, 0.5, {stretch})").reshape(2, 2)
+    assert np.allclose(np.sort_complex(np.linalg.eigvals(W)), 0.9 * np.exp(np.array([-0.5j, 0.5j])))
+    W = compute(f"eigenvalues.real(0.9, 0.8, {stretch})").reshape(2, 2)
+    assert np.allclose(np.sort(np.linalg.eigvals(W)), [0.8, 0.9])
+
+
+@pytest.mark.parametrize("bias", [-3.0, 0.0, 1.0, 8.0])
+def test_kept_share_is_that_of_the_gate(compute, bias):
+    f = sigmoid(np.array([bias]))[0]
+    assert np.allclose(compute(f"keepGate.held({bias})"), f ** np.arange(101), rtol=1e-6)
+    assert np.isclose(f ** compute(f"keepGate.halfLife({bias})"), 0.5, rtol=1e-6)
+
+
+def by_hand(inputs, sharpness):
+    """The cell of notebook 11 in the helpers' LSTM, whose two tanh are undone at small values."""
+    small = 1e-4
+    W = np.zeros((3, 4))
+    W[1, :2], W[2, 3], W[0, 2] = 100 * sharpness, 100 * sharpness, small
+    params = {"W_xh": W, "W_hh": np.zeros((1, 4)), "b_h": sharpness * np.array([-10, 10, 0, -10.0])}
+    h, c, rows = np.zeros((1, 1)), np.zeros((1, 1)), []
+    for x in inputs:
+        h, c = lstm_step(params, np.array([x], float), h, c)[:2]
+        rows.append([c[0, 0] / small, h[0, 0] / small])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("sharpness", [1, 0.1, 0.02])
+def test_cell_is_that_of_the_helpers(compute, sharpness):
+    inputs = [[3, 1, 0], [4, 1, 0], [2, 0, 0], [1, 0, 1], [3, -1, 0], [-2, 1, 1], [0, 0, 1]]
+    found = compute(f"handMadeCell.run({json.dumps(inputs)}, {sharpness})")
+    assert np.allclose(found[:, 3:], by_hand(inputs, sharpness), rtol=1e-5, atol=1e-6)
+
+
+# ---------- the pages ----------
+
+
+def at(tab, site, name):
+    tab.goto(site + PLACES[name])
+    box = tab.locator(f'[data-instrument="{name}"]')
+    box.scroll_into_view_if_needed()
+    return box
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_first_state_is_printed_without_javascript(site, chromium, name):
+    tab = chromium.new_page(java_script_enabled=False)
+    box = at(tab, site, name)
+    text = box.inner_text()
+    tab.close()
+    assert "first state" in text
+    assert "Instrument:" not in text
+    if name == "eigenvalues":
+        numbers = [float(n) for n in re.findall(r"0\.\d+", text.split("10", 1)[1])][-4:]
+        assert np.allclose(numbers, 0.9 ** np.array([10, 20, 40, 60]), atol=6e-5, rtol=2e-3)
+    if name == "keep_gate":
+        assert "0.7311" in text and "2.21" in text
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_keyboard_changes_what_is_said(site, chromium, name):
+    tab = chromium.new_page()
+    box = at(tab, site, name)
+    state = box.locator(".instrument-status, tbody").first
+    before = state.inner_text()
+    box.locator("input[type=range]:visible").first.focus()
+    for _ in range(60):
+        tab.keyboard.press("ArrowLeft")
+    assert state.inner_text() != before
+    tab.close()
+
+
+@pytest.mark.parametrize("kind", ["pair", "real"])
+def test_eigenvalue_follows_the_pointer(site, chromium, kind):
+    tab = chromium.new_page(viewport=DESKTOP)
+    box = at(tab, site, "eigenvalues")
+    box.locator("select").select_option(kind)
+    handle = box.locator(".handle").first
+    start = handle.bounding_box()
+    x, y = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x - 40, y - 30, steps=4)
+    tab.mouse.up()
+    end = handle.bounding_box()
+    assert abs(end["x"] - start["x"] + 40) < 3
+    assert abs(end["y"] - start["y"] + (30 if kind == "pair" else 0)) < 3
+    tab.close()
+
+
+def test_inputs_of_the_cell_can_be_changed_and_come_back(site, chromium):
+    tab = chromium.new_page(viewport=PHONE)
+    box = at(tab, site, "hand_made_cell")
+    memory = box.locator("tbody tr:nth-child(2) td.number").nth(3)
+    assert memory.inner_text() == "7.0000"
+    box.get_by_label("x1 at step 1").fill("-5")
+    assert memory.inner_text() == "-1.0000"
+    box.get_by_role("button").click()
+    assert memory.inner_text() == "7.0000"
+    tab.close()
+
+
+def test_page_without_an_instrument_loads_no_script():
+    assert "instruments/" not in (HTML / "notebooks" / "16_gru.html").read_text("utf-8")
+
+
+def test_broken_instrument_leaves_its_words(site, chromium):
+    tab = chromium.new_page()
+    tab.route("**/instruments/keep_gate.js*", lambda r: r.fulfill(
+        body="instruments.define('keep_gate', () => { throw new Error('broken'); })",
+        content_type="text/javascript"))  # fmt: skip
+    assert "first state" in at(tab, site, "keep_gate").inner_text()
+    tab.close()
