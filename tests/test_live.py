@@ -156,14 +156,11 @@ def test_archives_have_the_same_bytes_each_time(tmp_path):
 
 
 def test_wheels_lose_their_tests_and_keep_their_licences(tmp_path):
-    files = {
-        "numpy/__init__.py": b"", "numpy/tests/test_a.py": b"", "numpy/a.pyi": b"",
-        "numpy/f2py/x.py": b"", "numpy-2.dist-info/licenses/LICENSE.txt": b"L",
-    }  # fmt: skip
-    path = live_wheels.written(tmp_path / "numpy-2-x.whl", files)
-    assert set(live_wheels.wheel_files(path)) == {
-        "numpy/__init__.py", "numpy-2.dist-info/licenses/LICENSE.txt"
-    }  # fmt: skip
+    licence = "matplotlib-3.dist-info/licenses/LICENSE.txt"
+    names = ("matplotlib/__init__.py", "matplotlib/tests/test_a.py", "matplotlib/a.pyi", licence)
+    files = dict.fromkeys((*names, "matplotlib/mpl-data/sample_data/x.csv"), b"")
+    path = live_wheels.written(tmp_path / "matplotlib-3-x.whl", files)
+    assert set(live_wheels.wheel_files(path)) == {"matplotlib/__init__.py", licence}
 
 
 def test_data_packages_bring_their_licence():

@@ -90,7 +90,9 @@ PRESS = """([n, text]) => {
   [...cells[n].querySelectorAll('.live-tools button')].find(b => b.textContent === text).click();
 }"""
 
-IDLE = "() => !document.querySelector('[aria-busy=true]')"
+IDLE = """() => !document.querySelector('[aria-busy=true]') &&
+  [...document.querySelectorAll('.live-tools [role=status]')].every(m => m.textContent !== 'waits')
+"""
 STATUS = "document.querySelector('.live-bar .live-status').textContent"
 
 
@@ -185,8 +187,8 @@ def compare(context, site: str, path: Path, patience: float = PATIENCE) -> Row:
             now = page.cells()[n]
             keys = ("text", "pictures", "html")
             if now["state"].startswith("error"):
-                last = now["messages"].strip().splitlines()[-1:] or ["no message"]
-                row.errors.append(f"cell {n + 1}: {last[0]}")
+                told_lines = re.findall(r"^\w*(?:Error|Exception)\b.*", now["messages"], re.M)
+                row.errors.append(f"cell {n + 1}: {(told_lines or ['no message'])[-1]}")
             elif all(now[key] == before[key] for key in keys):
                 row = row._replace(equal=row.equal + 1)
             elif "nbval-ignore-output" in tags[n]:

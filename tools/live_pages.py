@@ -36,7 +36,7 @@ START = (
 )  # fmt: skip
 LARGE = re.compile(r"^helpers/trained/[^/]+\.npz$")  # fetched when it is opened
 UNUSED = re.compile(  # of the standard library
-    r"^(lib2to3|pydoc_data|ensurepip|idlelib|tkinter|turtle|turtledemo|_pyrepl|venv|curses)\b"
+    r"^(lib2to3|pydoc_data|ensurepip|idlelib|tkinter|turtle|turtledemo|venv)\b"
 )
 SITE = f"/lib/python{live_files.PINNED['python']}/site-packages/"
 
@@ -223,6 +223,7 @@ SCRIPT = """\
   const simd = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10,
     10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
   bar.querySelector("button").addEventListener("click", () => {
+    if (bar.dataset.on) return;
     if (!window.Worker) return say("This browser allows no workers, so that nothing can run here.");
     if (!window.WebAssembly || !WebAssembly.validate(simd))
       return say("This browser is too old to run Python. The page reads as before.");

@@ -16,7 +16,7 @@ LICENCE = re.compile(r"(^|/)(licen[cs]es?/.*|(licen[cs]e|copying|notice|authors)
 # What goes from each compiled wheel. All of Matplotlib's fonts stay, or it makes its list anew.
 COMMON = r"(^|/)tests?/|\.pyi$|\.(h|a|inc|src|pxd|pyx|c|cpp)$"
 DROPPED = {
-    "numpy": r"^numpy/(f2py|distutils)/|^numpy/_core/lib/|^numpy/random/(_examples|lib)/",
+    "numpy": r"^numpy/f2py/|^numpy/_core/lib/|^numpy/random/(_examples|lib)/",
     "matplotlib": r"mpl-data/(images|sample_data)/|backends/(web_backend|qt_editor)/|^mpl_toolkits/"
     r"|^pylab|backend_(gtk|qt|tk|wx|macosx|nbagg|webagg|pgf|pdf|ps|cairo|_)",
     "scipy": r"^scipy/(misc|datasets)/",
@@ -30,7 +30,10 @@ def wheel_files(path: Path) -> dict:
     drop = re.compile("|".join(filter(None, (COMMON, DROPPED.get(name)))))
     with zipfile.ZipFile(path) as wheel:
         kept = (n for n in wheel.namelist() if not n.endswith("/"))
-        return {n: wheel.read(n) for n in kept if LICENCE.search(n) or not drop.search(n)}
+        files = {n: wheel.read(n) for n in kept if LICENCE.search(n) or not drop.search(n)}
+    if name == "numpy":
+        files["numpy/f2py/__init__.py"] = b""  # SciPy imports all names that NumPy has
+    return files
 
 
 def installed_files(package: str, keep: Callable[[str], bool]) -> dict:
@@ -142,7 +145,9 @@ def babel() -> dict:
     return installed_files("babel", lambda n: keep(n) and not n.endswith((".pyi", ".pyc")))
 
 
-IPYTHON = b'''"""As much of IPython as the cells of the book use."""
+IPYTHON = b'''"""As much of IPython as the cells of the book use, and as Matplotlib asks for."""
+
+version_info = (9, 0, 0)
 
 
 def get_ipython():

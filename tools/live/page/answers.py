@@ -107,7 +107,9 @@ def check(answer, solutions, names):
     try:
         exec(compile(tree, "your answer", "exec"), names)
     except Exception as error:
-        return told(False, f"Your cell stops with {said(error)}{where(error)}")
+        first = "Have the cells above run? “Run to here” runs them."
+        above = first if isinstance(error, NameError) else ""
+        return told(False, f"Your cell stops with {said(error)}{where(error)}", above)
     made = set().union(*(Names(s).made for code in solutions for s in ast.parse(code).body))
     if not yours & made:
         return told(None, "Your cell makes none of the names that the check knows.", looks)

@@ -52,6 +52,7 @@ def same(one, two):
 def install(path):
     """True if the compiled products are in place; False if NumPy's own stay.
 
+    `switch(False)` puts NumPy's own back, `switch(True)` the compiled ones: for tests.
     Raises: OSError if the library does not load; RuntimeError if NumPy is built in another way.
     """
     with np.errstate(all="ignore"):
@@ -59,19 +60,25 @@ def install(path):
         library = ctypes.CDLL(path)
         functions, data, types = _tables()
         scratch = ctypes.create_string_buffer(8 * (BLOCK * DEPTH + WIDE * DEPTH + 64) + 16)
-        old = []
         for dtype, symbol in LOOPS:
             k = types.index(bytes([np.dtype(dtype).num] * 3)) // 3
-            new = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
-            for place, value in (
-                (functions + 4 * k, new),
+            loop = ctypes.cast(getattr(library, symbol), ctypes.c_void_p).value
+            for place, new in (
+                (functions + 4 * k, loop),
                 (data + 4 * k, ctypes.addressof(scratch)),
             ):
-                old.append((place, _word(place).value))
-                _word(place).value = value
+                _places.append((place, _word(place).value, new))
+        _kept.extend((library, scratch))  # as long as NumPy may call them
+        switch(True)
         if same(before, [a @ b for a, b in samples()]):
-            install.keep = library, scratch  # as long as NumPy may call them
             return True
-        for place, value in old:
-            _word(place).value = value
+        switch(False)
         return False
+
+
+_places, _kept = [], []  # (address, what stood there, what stands there now)
+
+
+def switch(on):
+    for place, old, new in _places:
+        _word(place).value = new if on else old

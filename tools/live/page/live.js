@@ -4,7 +4,6 @@
 
 const here = new URL("./", import.meta.url).href;
 const LONG = 8; // seconds from which on a cell says how long it takes
-const MANY = 20; // and from which on it says so before it starts, once more
 
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -17,49 +16,69 @@ const button = (text, act, label) => {
   made.addEventListener("click", act);
   return made;
 };
+const status = () => {
+  const made = make("span", { className: "live-status" });
+  made.setAttribute("role", "status");
+  return made;
+};
+const lasts = (seconds) =>
+  seconds < 90 ? `about ${Math.round(seconds)} seconds` : `about ${Math.round(seconds / 60)} minutes`;
 
+let app;
 export function begin(bar) {
-  const status = bar.querySelector(".live-status");
+  app ??= application(bar);
+  app();
+}
+
+function application(bar) {
+  const line = bar.querySelector(".live-status");
   const starter = bar.querySelector("button");
-  const say = (text) => (status.textContent = text);
-  let manifest, page, worker, current, ready, slow;
+  const say = (text) => (line.textContent = text);
+  const cells = []; // in the page's order
+  const answers = []; // the empty cells under the exercises
+  const everyCell = () => [...cells, ...answers];
+  let manifest, page, worker, current, ready, whole;
   let queue = [];
-  const cells = []; // in the page's order; those of exercises are apart
 
   /* ---------- cells ---------- */
 
-  const textOf = (cell) => cell.pre.textContent.replace(/\n$/, "");
+  /* What stands in a cell; browsers write some line ends as elements. */
+  function textOf({ pre }) {
+    const copy = pre.cloneNode(true);
+    for (const end of copy.querySelectorAll("br")) end.replaceWith("\n");
+    return copy.textContent.replace(/\r\n?/g, "\n").replace(/\u00a0/g, " ").replace(/\n$/, "");
+  }
+  const isChanged = (cell) => textOf(cell) !== cell.original;
+  const secondsOf = (cell) => (isChanged(cell) ? 0 : (cell.about.seconds ?? 0));
 
   function equip(box, pre, about, name) {
-    const cell = { box, pre, about, name, html: pre.innerHTML, fresh: false };
+    const cell = { box, pre, about, name, html: pre.innerHTML, fresh: false, mark: status() };
     cell.original = textOf(cell);
-    cell.mark = make("span", { className: "live-status" });
-    cell.mark.setAttribute("role", "status");
-    cell.run = button("Run", () => start([cell]), `Run ${name}`);
+    cell.run = button("Run", () => enqueue([cell]), `Run ${name}`);
+    cell.upTo = button("Run to here", () => enqueue(upTo(cell)), `Run everything up to ${name}`);
     cell.reset = button("Reset cell", () => reset(cell), `Reset ${name}`);
     cell.reset.hidden = true;
-    cell.tools = make("div", { className: "live-tools" }, cell.run);
+    cell.tools = make("div", { className: "live-tools" }, cell.run, cell.upTo);
     pre.classList.add("live-code");
     pre.setAttribute("contenteditable", "plaintext-only");
-    const editable = pre.contentEditable === "plaintext-only";
-    if (!editable) pre.removeAttribute("contenteditable");
-    if (editable) {
+    if (pre.contentEditable !== "plaintext-only") {
+      pre.removeAttribute("contenteditable"); // an older browser: cells run, but as they are
+    } else {
       pre.spellcheck = false;
-      pre.setAttribute("role", "textbox");
-      pre.setAttribute("aria-multiline", "true");
-      pre.setAttribute("aria-label", `Code of ${name}`);
-      pre.setAttribute("autocapitalize", "off");
-      pre.setAttribute("autocorrect", "off");
       pre.tabIndex = 0;
+      const attributes = { role: "textbox", autocapitalize: "off", autocorrect: "off" };
+      attributes["aria-multiline"] = "true";
+      attributes["aria-label"] = `Code of ${name}`;
+      for (const [key, value] of Object.entries(attributes)) pre.setAttribute(key, value);
     }
     pre.addEventListener("input", () => {
       cell.fresh = false;
-      cell.reset.hidden = textOf(cell) === cell.original;
+      cell.reset.hidden = !isChanged(cell);
     });
     pre.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || !event.shiftKey) return;
       event.preventDefault();
-      start([cell]);
+      enqueue([cell]);
     });
     return cell;
   }
@@ -67,43 +86,42 @@ export function begin(bar) {
   function reset(cell) {
     cell.pre.innerHTML = cell.html;
     restoreOutput(cell);
+    cell.verdict?.replaceChildren();
     cell.reset.hidden = true;
     cell.fresh = false;
     cell.mark.textContent = "as it was";
-    cell.pre.focus({ preventScroll: true });
   }
 
   function equipPage() {
+    document.head.append(make("link", { rel: "stylesheet", href: here + "live.css" }));
     const boxes = [...document.querySelectorAll(".bd-article div.cell")].filter((box) =>
       box.querySelector(".cell_input pre"),
     );
     boxes.forEach((box, n) => {
       const about = page.cells[n] ?? {};
-      const pre = box.querySelector(".cell_input pre");
       const input = box.querySelector(".cell_input");
       if (about.torch) {
-        const text = `Cell ${n + 1} needs an installed PyTorch: it runs on your own computer only.`;
+        const text = "This cell needs an installed PyTorch: it runs on your own computer only.";
         input.append(make("p", { className: "live-tools live-note", textContent: text }));
         return;
       }
-      const cell = equip(box, pre, about, `cell ${n + 1}`);
+      const cell = equip(box, input.querySelector("pre"), about, `cell ${n + 1}`);
       cells.push(cell);
-      const upTo = button("Run to here", () => runTo(cell), `Run all cells up to cell ${n + 1}`);
-      cell.tools.append(upTo, cell.reset);
-      if (about.seconds >= LONG)
-        cell.tools.append(make("span", { className: "live-note", textContent: `takes ${lasts(about)}` }));
+      cell.tools.append(cell.reset);
+      if (about.seconds >= LONG) {
+        const textContent = `takes ${lasts(about.seconds)}`;
+        cell.tools.append(make("span", { className: "live-note", textContent }));
+      }
       cell.tools.append(cell.mark);
       input.append(cell.tools);
     });
-    for (const exercise of page.exercises) equipExercise(exercise);
-  }
-
-  const lasts = ({ seconds }) =>
-    seconds < 90 ? `about ${Math.round(seconds)} seconds` : `about ${Math.round(seconds / 60)} minutes`;
-
-  function runTo(cell) {
-    const until = cells.indexOf(cell) + 1;
-    start(cells.slice(0, until).filter((other) => other === cell || !other.fresh));
+    page.exercises.forEach(equipExercise);
+    whole = button("Reset page", resetPage, "Reset page: all cells as they were, Python afresh");
+    bar.querySelector(".live-note")?.remove();
+    starter.after(whole);
+    addEventListener("beforeunload", (event) => {
+      if (everyCell().some(isChanged)) event.preventDefault();
+    });
   }
 
   /* An empty cell under an exercise, and the asserts of its solution behind a button. */
@@ -114,7 +132,6 @@ export function begin(bar) {
     const input = make("div", { className: "cell_input" }, make("div", { className: "highlight" }, pre));
     const box = make("div", { className: "live-answer" }, input);
     const cell = equip(box, pre, {}, `your answer to “${title}”`);
-    cell.exercise = true;
     cell.checks = checks;
     cell.verdict = make("div", { className: "live-verdict" });
     cell.verdict.setAttribute("role", "status");
@@ -122,60 +139,66 @@ export function begin(bar) {
     cell.tools.append(cell.check, cell.reset, cell.mark, cell.verdict);
     input.append(cell.tools);
     place.after(box);
-    cells.answers = [...(cells.answers ?? []), cell];
+    answers.push(cell);
   }
-
-  const everyCell = () => [...cells, ...(cells.answers ?? [])];
-  const edited = () => everyCell().filter((cell) => textOf(cell) !== cell.original);
 
   /* ---------- running ---------- */
 
-  function start(wanted) {
-    if (!ready) return say("Python is still starting.");
-    queue.push(...wanted.filter((cell) => cell !== current && !queue.includes(cell)));
-    const seconds = queue.reduce((sum, cell) => sum + (cell.about.seconds ?? 0), 0);
-    if (queue.length > 1 && seconds >= MANY) say(`${queue.length} cells, ${lasts({ seconds })}.`);
-    for (const cell of queue) cell.mark.textContent = "waits";
+  /* All cells above that have not run since they were changed; for an answer, without solutions. */
+  function upTo(cell) {
+    const before = (other) =>
+      other.box.compareDocumentPosition(cell.box) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const above = cells.filter((other) => before(other) && !other.fresh);
+    if (!cell.checks) return [...above, cell];
+    return above.filter((other) => !other.box.closest(".solution")).concat(cell);
+  }
+
+  function enqueue(wanted) {
+    const added = wanted.filter((cell) => cell !== current && !queue.includes(cell));
+    queue.push(...added);
+    for (const cell of added) cell.mark.textContent = "waits";
+    const seconds = queue.reduce((sum, cell) => sum + secondsOf(cell), 0);
+    if (queue.length > 1 && seconds >= LONG) say(`${queue.length} cells, ${lasts(seconds)}.`);
     next();
   }
 
-  function startCheck(cell) {
-    if (!ready) return say("Python is still starting.");
-    if (current) return (cell.mark.textContent = "Another cell is running: wait, or press Stop.");
-    current = cell;
-    show([], cell);
-    busy(cell, "checking…");
-    worker.postMessage({ kind: "check", source: textOf(cell), solutions: cell.checks });
-  }
-
   function next() {
-    if (current || !(current = queue.shift())) return;
-    const cell = current;
+    if (!ready || current || !queue.length) return;
+    const cell = (current = queue.shift());
     Object.assign(cell, { text: { stdout: "", stderr: "" }, images: 0, begun: false });
-    const seconds = cell.about.seconds ?? 0;
-    busy(cell, seconds >= LONG ? `running, ${lasts({ seconds })}…` : "running…");
+    const seconds = secondsOf(cell);
+    busy(seconds >= LONG ? `running, ${lasts(seconds)}…` : "running…");
     worker.postMessage({ kind: "run", source: textOf(cell), name: cell.name });
   }
 
-  function busy(cell, text) {
-    cell.mark.textContent = text;
-    cell.run.disabled = true;
-    if (cell.check) cell.check.disabled = true;
-    cell.box.setAttribute("aria-busy", "true");
-    stopper.disabled = false;
+  function startCheck(cell) {
+    if (!ready || current) {
+      cell.mark.textContent = ready ? "Another cell is running." : "Python is still starting.";
+      return;
+    }
+    current = cell;
+    cell.verdict.replaceChildren();
+    busy("checking…");
+    worker.postMessage({ kind: "check", source: textOf(cell), solutions: cell.checks });
+  }
+
+  function busy(text) {
+    current.mark.textContent = text;
+    current.box.setAttribute("aria-busy", "true");
   }
 
   function finish(text) {
     const cell = current;
     current = null;
     cell.mark.textContent = text;
-    cell.run.disabled = false;
-    if (cell.check) cell.check.disabled = false;
     cell.box.removeAttribute("aria-busy");
-    stopper.disabled = true;
+    return cell;
   }
 
   /* ---------- output: takes the place of the old one; captions stay ---------- */
+
+  const PICTURE = "img, svg.diagram";
+  const inFigure = (element) => element.closest("figure:not(.sound)");
 
   function output(cell) {
     let out = cell.box.querySelector(":scope > .cell_output");
@@ -183,12 +206,10 @@ export function begin(bar) {
     if (!cell.begun) {
       cell.begun = true;
       cell.saved ??= [...out.childNodes];
-      cell.pictures ??= [...out.querySelectorAll(PICTURE)].filter((p) => p.closest("figure"));
+      cell.pictures ??= [...out.querySelectorAll(PICTURE)].filter(inFigure);
       cell.drawn ??= [...cell.pictures]; // what stands in their places now
-      const old = "div.output, .live-text, .live-picture, .live-html";
-      // The output of a cell stands in .output; a picture within its figure waits for its successor.
-      for (const piece of out.querySelectorAll(old))
-        if (!piece.querySelector("figcaption") && !piece.closest("figure")) piece.remove();
+      for (const piece of out.querySelectorAll("div.output, .live-text, .live-picture"))
+        if (!inFigure(piece) && !piece.querySelector("figcaption")) piece.remove();
     }
     return out;
   }
@@ -198,9 +219,10 @@ export function begin(bar) {
     const out = output(current);
     let pre = out.querySelector(`pre.live-text.${stream}`);
     if (!pre) {
+      const what = stream === "stderr" ? "Messages" : "Output";
       pre = make("pre", { className: `live-text ${stream}`, tabIndex: 0 });
       pre.setAttribute("role", "region");
-      pre.setAttribute("aria-label", `${stream === "stderr" ? "Messages" : "Output"} of ${current.name}`);
+      pre.setAttribute("aria-label", `${what} of ${current.name}`);
       const other = out.querySelector("pre.live-text");
       if (stream === "stderr" && other) other.after(pre);
       else out.prepend(pre);
@@ -208,8 +230,6 @@ export function begin(bar) {
     current.text[stream] += text;
     pre.textContent = current.text[stream].replace(/[^\n]*\r(?!\n)/g, ""); // progress on one line
   }
-
-  const PICTURE = "img, svg.diagram";
 
   function showImage({ mime, data }) {
     if (!current) return;
@@ -219,7 +239,6 @@ export function begin(bar) {
     const place = current.drawn[n];
     if (place) {
       image.alt = place.getAttribute("alt") ?? place.getAttribute("aria-label") ?? "";
-      image.classList.add(...[...place.classList].filter((name) => /colours/.test(name)));
       if (place.closest(".keep-colours")) image.classList.add("keep-colours");
       place.replaceWith(image);
       current.drawn[n] = image;
@@ -229,7 +248,13 @@ export function begin(bar) {
     }
   }
 
-  /* A picture that the cell no longer draws is faded: it is of the code as it was. */
+  function showHtml({ data }) {
+    if (!current) return;
+    const out = output(current);
+    out.append(make("div", { className: "live-html output text_html", innerHTML: data }));
+  }
+
+  /* A picture that the cell no longer draws is faded: it belongs to the code as it was. */
   function fade(cell) {
     cell.drawn?.forEach((picture, n) => picture.classList.toggle("live-stale", n >= cell.images));
   }
@@ -246,20 +271,9 @@ export function begin(bar) {
     if (!cell.saved.length) out.remove();
   }
 
-  function showHtml({ data }) {
-    if (!current) return;
-    const out = output(current);
-    for (const old of out.querySelectorAll(".text_html")) old.remove();
-    out.append(make("div", { className: "live-html output text_html", innerHTML: data }));
-  }
-
-  function show(lines, cell) {
-    cell.verdict.replaceChildren(...lines.map((line) => sentence(line)));
-  }
-
   /* `code` in a sentence, as the book sets it. */
-  function sentence(line) {
-    const parts = line.split("`");
+  function sentence(text) {
+    const parts = text.split("`");
     const children = parts.map((part, n) => (n % 2 ? make("code", { textContent: part }) : part));
     return make("p", {}, ...children);
   }
@@ -272,44 +286,43 @@ export function begin(bar) {
     image: showImage,
     html: showHtml,
     failed({ text }) {
-      ready = false;
-      queue = [];
-      if (current) finish("stopped");
-      say(`Python did not start: ${text}. The page reads as before.`);
-      stopper.hidden = whole.hidden = true;
-      starter.hidden = false;
-      starter.disabled = false;
       worker?.terminate();
       worker = null;
+      ready = false;
+      for (const cell of queue.splice(0)) cell.mark.textContent = "";
+      if (current) finish("stopped");
+      starter.textContent = "▶ Run this page";
+      starter.removeAttribute("aria-label");
+      delete bar.dataset.on;
+      say(`Python did not start: ${text}. The page reads as before.`);
     },
-    ready({ version, slow: isSlow, stored }) {
+    ready({ version, slow, stored }) {
       ready = true;
-      slow = isSlow;
       const ways = cells[0]?.pre.isContentEditable
         ? "Edit any cell; Shift+Enter runs it."
         : "This browser is too old to edit cells, but they run.";
       const notes = [`Python ${version} is ready. ${ways}`];
       if (slow) notes.push("Matrix products are slow here.");
-      if (!stored) notes.push("Nothing can be stored, so the next visit loads everything again.");
+      if (!stored) notes.push("Nothing can be stored here: the next visit loads all of it again.");
       say(notes.join(" "));
       next();
     },
     done({ ok, seconds }) {
-      const cell = current;
-      if (!cell) return;
-      if (!cell.begun && ok) output(cell); // it printed nothing this time
-      if (ok) fade(cell);
-      cell.fresh = ok;
-      const took = seconds < 0.1 ? "" : `${seconds.toFixed(1)} s`;
+      if (!current) return;
+      if (ok) {
+        output(current); // also if it printed nothing this time
+        fade(current);
+      }
+      current.fresh = ok;
       if (!ok)
-        for (const other of queue.splice(0)) other.mark.textContent = "not run: an error came before";
-      finish(ok ? `done${took && `, ${took}`}` : `error${took && `, ${took}`}`);
+        for (const cell of queue.splice(0)) cell.mark.textContent = "not run: an error came before";
+      finish((ok ? "done" : "error") + (seconds < 0.1 ? "" : `, ${seconds.toFixed(1)} s`));
       next();
     },
     checked({ right, lines }) {
-      const cell = current;
-      finish(right === true ? "right" : right === false ? "not yet" : "");
-      show(lines, cell);
+      if (!current) return;
+      const cell = finish(right === true ? "right" : right === false ? "not yet" : "");
+      cell.verdict.replaceChildren(...lines.map(sentence));
       next();
     },
   };
@@ -318,40 +331,43 @@ export function begin(bar) {
 
   function work() {
     ready = false;
+    say("Loading Python…");
     try {
       worker = new Worker(here + "worker.mjs", { type: "module" });
     } catch (error) {
-      return on.failed({ text: `the browser does not allow a worker (${error.message})` });
+      on.failed({ text: `the browser does not allow it (${error.message})` });
+      return;
     }
     worker.onmessage = ({ data }) => on[data.kind](data);
-    worker.onerror = (event) => on.failed({ text: event.message || "the worker did not load" });
+    worker.onerror = (event) => on.failed({ text: event.message || "its worker did not load" });
     worker.postMessage({ kind: "start", manifest, page });
   }
 
   function restart() {
     worker?.terminate();
-    for (const cell of queue.splice(0)) cell.mark.textContent = "";
-    if (current) finish("stopped");
     for (const cell of everyCell()) {
       cell.fresh = false;
-      if (cell.mark.textContent !== "stopped") cell.mark.textContent = "";
+      cell.mark.textContent = "";
     }
+    queue = [];
+    if (current) finish("stopped");
     work();
   }
 
-  const stopper = button("■ Stop", () => restart(), "Stop, and start Python afresh");
-  const whole = button("Reset page", resetPage, "Reset page: all cells as they were, Python afresh");
-
-  function resetPage() {
-    const changed = edited();
-    if (changed.length && !confirm(`Undo your changes to ${changed.length} cell(s)?`)) return;
-    for (const cell of changed) reset(cell);
-    restart();
+  function stop() {
+    if (!bar.dataset.on) return; // this click starts
+    if (!ready) return;
+    if (!current) say("Nothing is running.");
+    else restart();
   }
 
-  addEventListener("beforeunload", (event) => {
-    if (edited().length) event.preventDefault();
-  });
+  function resetPage() {
+    const changed = everyCell().filter(isChanged);
+    const cellsOf = changed.length === 1 ? "one cell" : `${changed.length} cells`;
+    if (changed.length && !confirm(`Undo your changes to ${cellsOf}?`)) return;
+    for (const cell of everyCell()) reset(cell);
+    restart();
+  }
 
   async function json(file) {
     const answer = await fetch(here + file);
@@ -359,27 +375,22 @@ export function begin(bar) {
     return answer.json();
   }
 
-  (async () => {
+  starter.addEventListener("click", stop);
+
+  return async () => {
+    if (bar.dataset.on) return;
+    bar.dataset.on = "yes";
     try {
       say("Loading…");
-      starter.disabled = true;
-      [manifest, page] = await Promise.all([json("manifest.json"), json(`pages/${bar.dataset.page}.json`)]);
-      Object.assign(page, withSeconds(page));
+      page ??= await json(`pages/${bar.dataset.page}.json`);
+      manifest ??= await json("manifest.json");
     } catch (error) {
-      return on.failed({ text: error.message });
+      on.failed({ text: error.message });
+      return;
     }
-    if (!cells.length) {
-      document.head.append(make("link", { rel: "stylesheet", href: here + "live.css" }));
-      equipPage();
-      bar.querySelector(".live-note")?.remove();
-      starter.after(stopper, whole);
-    }
-    starter.hidden = true;
-    stopper.hidden = whole.hidden = false;
-    stopper.disabled = true;
-    if (document.activeElement === document.body) stopper.focus?.({ preventScroll: true });
+    if (!whole) equipPage();
+    starter.textContent = "■ Stop";
+    starter.setAttribute("aria-label", "Stop, and start Python afresh");
     work();
-  })();
-
-  const withSeconds = (page) => ({ exercises: page.exercises ?? [], cells: page.cells ?? [] });
+  };
 }
