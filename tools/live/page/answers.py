@@ -161,7 +161,8 @@ def judged(solutions, yours, names):
         checks = "check looks" if silent == 1 else "checks look"
         rest = f"{silent} more {checks} at names that your cell does not make."
     if failed:
-        return told(False, f"Not yet: {good} of {total} checks hold.", *failed, rest)
+        first = "the check does not hold" if total == 1 else f"{good} of {total} checks hold"
+        return told(False, f"Not yet: {first}.", *failed, rest)
     return told(
         True, "Right: the check holds." if total == 1 else f"Right: all {total} checks hold.", rest
     )
