@@ -230,9 +230,12 @@ def test_every_exercise_of_the_book_is_found(path):
         ast.parse(exercise["code"])
 
 
-def test_torch_cells_are_known_and_so_are_those_that_need_them():
+def test_cells_that_cannot_run_are_known_and_so_are_those_that_need_them():
     codes = ["import numpy", "import torch\nx = 1", "print(x)", "x = 2", "print(x)"]
-    assert live_pages.needs_torch(codes) == [False, True, True, False, False]
+    assert live_pages.needs(codes) == [None, "PyTorch", "PyTorch", None, None]
+    codes = ["from statsmodels.a import A\nb = 1", "c = A(1)", "print(b)", "print(c)", "c = 2", "c"]
+    lacks = "statsmodels"
+    assert live_pages.needs(codes) == [None, lacks, None, lacks, None, None]
 
 
 def test_a_time_belongs_to_the_code_that_was_timed():
@@ -461,7 +464,7 @@ def test_the_solutions_of_the_book_are_right_answers(path, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
     book = json.loads(path.read_text("utf-8"))
     codes = live_pages.code_cells(book)
-    torch = live_pages.needs_torch(codes)
+    torch = live_pages.needs(codes)
     found = live_pages.exercises(book)
     solutions = {code for exercise in found for code in exercise["checks"]}
     live = session.Session(lambda kind, **data: None)
@@ -472,7 +475,7 @@ def test_the_solutions_of_the_book_are_right_answers(path, monkeypatch):
     for exercise in found:
         if not any(answers.has_assert(code) for code in exercise["checks"]):
             continue
-        if any(live_pages.needs_torch(exercise["checks"])):
+        if any(live_pages.needs(exercise["checks"])):
             continue
         plain = "\n".join(
             ast.unparse(part)

@@ -80,6 +80,7 @@ LOOK = """() => [...document.querySelectorAll('.bd-article div.cell')]
       pictures: all('img, svg.diagram').filter(p => !p.closest('.text_html')).length,
       html: all('.text_html').length,
       messages: all('pre.stderr').map(pre => pre.textContent).join('\\n'),
+      leans: /leans on/.test(cell.querySelector('.live-tools')?.textContent),
       state: cell.querySelector('.live-tools [role=status]')?.textContent ?? null,
     };
   })"""
@@ -144,14 +145,14 @@ def processor_seconds() -> float:
 
 
 class Row(NamedTuple):
-    """A notebook: cells that ran, differ although tagged, differ, fail, need torch; seconds."""
+    """A notebook: cells that ran, differ although tagged, differ, fail, cannot run; seconds."""
 
     name: str
     equal: int
     tagged: int
     differ: list
     errors: list
-    torch: int
+    away: int
     told: int | None
     seconds: float
     times: dict
@@ -173,7 +174,7 @@ def compare(context, site: str, path: Path, patience: float = PATIENCE) -> Row:
         begin = processor_seconds()
         for n, before in enumerate(stored):
             if before["state"] is None:
-                row = row._replace(torch=row.torch + 1)
+                row = row._replace(away=row.away + 1)
                 continue
             start = processor_seconds()
             try:
@@ -186,7 +187,9 @@ def compare(context, site: str, path: Path, patience: float = PATIENCE) -> Row:
                 row.times[live_pages.digest(before["code"])] = round(took, 1)
             now = page.cells()[n]
             keys = ("text", "pictures", "html")
-            if now["state"].startswith("error"):
+            if now["state"].startswith("error") and before["leans"]:
+                row = row._replace(away=row.away + 1)
+            elif now["state"].startswith("error"):
                 told_lines = re.findall(r"^\w*(?:Error|Exception)\b.*", now["messages"], re.M)
                 row.errors.append(f"cell {n + 1}: {(told_lines or ['no message'])[-1]}")
             elif all(now[key] == before[key] for key in keys):
@@ -202,14 +205,14 @@ def compare(context, site: str, path: Path, patience: float = PATIENCE) -> Row:
 
 
 HEAD = """\
-| notebook | native s | browser s | equal | tagged, differ | differ | errors | torch |
+| notebook | native s | browser s | equal | tagged, differ | differ | errors | own computer only |
 |---|---:|---:|---:|---:|---:|---:|---:|
 """
 
 
 def line(row: Row) -> str:
     numbers = (row.told if row.told is not None else "", f"{row.seconds:.0f}", row.equal,
-               row.tagged, len(row.differ), len(row.errors), row.torch)  # fmt: skip
+               row.tagged, len(row.differ), len(row.errors), row.away)  # fmt: skip
     return f"| {row.name} | " + " | ".join(map(str, numbers)) + " |\n"
 
 

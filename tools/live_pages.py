@@ -10,6 +10,7 @@ what it should be, the book stays as it is, and the last line says why.
 """
 
 import argparse
+import ast
 import hashlib
 import json
 import re
@@ -114,14 +115,41 @@ def code_cells(notebook: dict) -> list:
     return ["".join(cell["source"]) for cell in shown]
 
 
-def needs_torch(codes: list) -> list:
-    """Of each cell, whether it runs only with PyTorch: as a notebook without it decides."""
-    import ast
+AWAY = ("statsmodels",)  # imported by cells, but not compiled for the browser
 
-    from helpers.notebook import PassTorchBy
 
-    pass_by = PassTorchBy()
-    return [pass_by.visit(tree) is not tree for tree in map(ast.parse, codes)]
+def changed(statement) -> set:
+    """Names whose items or attributes a statement sets."""
+    places = (n for n in ast.walk(statement) if isinstance(n, ast.Subscript | ast.Attribute))
+    kept = (place.value for place in places if isinstance(place.ctx, ast.Store))
+    return {value.id for value in kept if isinstance(value, ast.Name)}
+
+
+def needs(codes: list) -> list:
+    """Of each cell, what it needs that no page has: "PyTorch", "statsmodels", or None.
+
+    As a notebook without PyTorch decides: a cell that imports it is passed by, and so are cells that
+    read what it would have made. A cell that imports from statsmodels runs; those that use
+    what it took from there stop where they do.
+    """
+    from helpers.notebook import Names, PassTorchBy
+
+    found, pass_by, away = [], PassTorchBy(), set()
+    for tree in map(ast.parse, codes):
+        if pass_by.visit(tree) is not tree:
+            found.append("PyTorch")
+            continue
+        fails = False
+        for statement in tree.body:
+            names = Names()
+            names.visit(statement)
+            lacks = bool(names.read & away)
+            fails |= lacks and not isinstance(statement, ast.FunctionDef)  # which fails when called
+            away = away | changed(statement) | names.made if fails or lacks else away - names.made
+            if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(AWAY):
+                away |= names.made
+        found.append(AWAY[0] if fails else None)
+    return found
 
 
 EXERCISE = re.compile(r"^:{3,}\{exercise\}[ ]*(.*?)\n(?::class:.*\n)?:label:[ ]*(\S+)", re.M)
@@ -182,9 +210,9 @@ def page_of(notebook: dict, seconds: dict) -> dict:
     """What a page needs to run, beside its own text."""
     codes = code_cells(notebook)
     cells = []
-    for code, torch in zip(codes, needs_torch(codes)):
-        about = {"torch": True} if torch else {}
-        if digest(code) in seconds and not torch:
+    for code, lacks in zip(codes, needs(codes)):
+        about = {"needs": lacks} if lacks else {}
+        if digest(code) in seconds and not lacks:
             about["seconds"] = seconds[digest(code)]
         cells.append(about)
     experiments = any("../experiments" in code for code in codes)

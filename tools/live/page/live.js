@@ -100,7 +100,7 @@ function application(bar) {
     boxes.forEach((box, n) => {
       const about = page.cells[n] ?? {};
       const input = box.querySelector(".cell_input");
-      if (about.torch) {
+      if (about.needs === "PyTorch") {
         const text = "This cell needs an installed PyTorch: it runs on your own computer only.";
         input.append(make("p", { className: "live-tools live-note", textContent: text }));
         return;
@@ -108,6 +108,10 @@ function application(bar) {
       const cell = equip(box, input.querySelector("pre"), about, `cell ${n + 1}`);
       cells.push(cell);
       cell.tools.append(cell.reset);
+      if (about.needs) {
+        const textContent = `leans on ${about.needs}, which runs on your own computer only`;
+        cell.tools.append(make("span", { className: "live-note", textContent }));
+      }
       if (about.seconds >= LONG) {
         const textContent = `takes ${lasts(about.seconds)}`;
         cell.tools.append(make("span", { className: "live-note", textContent }));
@@ -148,7 +152,7 @@ function application(bar) {
   function upTo(cell) {
     const before = (other) =>
       other.box.compareDocumentPosition(cell.box) & Node.DOCUMENT_POSITION_FOLLOWING;
-    const above = cells.filter((other) => before(other) && !other.fresh);
+    const above = cells.filter((other) => before(other) && !other.fresh && !other.about.needs);
     if (!cell.checks) return [...above, cell];
     return above.filter((other) => !other.box.closest(".solution")).concat(cell);
   }
