@@ -128,8 +128,8 @@ def changed(statement) -> set:
 def needs(codes: list) -> list:
     """Of each cell, what it needs that no page has: "PyTorch", "statsmodels", or None.
 
-    As a notebook without PyTorch decides: a cell that imports it is passed by, and so are cells that
-    read what it would have made. A cell that imports from statsmodels runs; those that use
+    As a notebook without PyTorch decides: a cell that imports it is passed by, and so are cells
+    that read what it would have made. A cell that imports from statsmodels runs; those that use
     what it took from there stop where they do.
     """
     from helpers.notebook import Names, PassTorchBy

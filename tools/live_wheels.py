@@ -20,7 +20,7 @@ DROPPED = {
     "matplotlib": r"mpl-data/(images|sample_data)/|backends/(web_backend|qt_editor)/|^mpl_toolkits/"
     r"|^pylab|backend_(gtk|qt|tk|wx|macosx|nbagg|webagg|pgf|pdf|ps|cairo|_)",
     "scipy": r"^scipy/(misc|datasets)/",
-    "scikit_learn": r"^sklearn/datasets/(images|descr)/",
+    "scikit_learn": r"^sklearn/datasets/images/",
 }
 
 

@@ -128,6 +128,7 @@ def setup(app: Sphinx) -> dict:
     if BOOK_URL:
         app.setup_extension("sphinxext.opengraph")
         app.setup_extension("sphinx_sitemap")
+        app.setup_extension("book_alone")
     app.connect("config-inited", say_where_published, priority=100)
     app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("html-page-context", drop_thebe, priority=900)
