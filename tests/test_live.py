@@ -370,6 +370,27 @@ def test_packages_and_files_are_fetched_when_they_are_asked_for(tmp_path, monkey
     assert asked == ["late.zip", "big.npz"]
 
 
+def test_source_files_are_read_as_texts(tmp_path, monkeypatch, run):
+    from helpers.data import corpora
+
+    monkeypatch.setattr(corpora, "find_spec", corpora.find_spec)
+    made = live_wheels.written(tmp_path / "s.zip", {"numpy/a.py": b"text", "sklearn/b.py": b""})
+
+    def unpack(file, folder):
+        zipfile.ZipFile(made).extractall(folder)
+
+    run.live.read_sources(["s.zip"], unpack, str(tmp_path / "sources"))
+    folder = corpora.package_folder("numpy", "a test")
+    assert (folder / "a.py").read_text() == "text"
+    assert corpora.package_folder("babel", "a test").name == "babel"
+
+
+def test_a_page_names_the_sources_that_it_reads():
+    read = live_pages.page_of(notebook(("c", "source_code.code()")), {})["sources"]
+    assert read == ["sources-source_code.zip"]
+    assert live_pages.page_of(notebook(("c", "1")), {})["sources"] == []
+
+
 def test_a_file_that_fails_its_hash_is_an_error_in_words(tmp_path, run):
     lazy = tmp_path / "big.npz"
     run.live.provide({}, {str(lazy): "big.npz"}, {"big.npz": "0" * 64}, lambda file: b"forged", "")

@@ -216,11 +216,15 @@ def page_of(notebook: dict, seconds: dict) -> dict:
             about["seconds"] = seconds[digest(code)]
         cells.append(about)
     experiments = any("../experiments" in code for code in codes)
+    sources = [
+        f"sources-{name}.zip" for name in live_wheels.SOURCES if f"{name}." in " ".join(codes)
+    ]
     return {
         "cells": cells,
         "exercises": exercises(notebook),
         "packages": packages_of(codes),
         "archives": ["experiments.zip"] if experiments else [],
+        "sources": sources,
     }
 
 
@@ -317,7 +321,8 @@ def fill(folder: Path, cache: Path, kernel: Path | None, notebooks: list, second
     """Write all into a folder; {"compiled": bool, "first": bytes that the first click costs}."""
     made = archives(cache)
     ready = compiled(made, cache)
-    for stem, files in (ready or made).items():
+    texts = {f"sources-{name}": make() for name, make in live_wheels.SOURCES.items()}
+    for stem, files in ((ready or made) | texts).items():
         live_wheels.written(folder / f"{stem}.zip", files)
     for name in CORE:
         shutil.copy(cache / name, folder / name)

@@ -225,9 +225,48 @@ ON_DEMAND = {
     "jupyterlab_language_pack_fr_FR": lambda: _pack("fr_FR"),
     "jupyterlab_language_pack_zh_CN": lambda: _pack("zh_CN"),
     "sphinx": lambda: only("Sphinx", CATALOGUES, "sphinx"),
+    "rouge_score": lambda: pure("rouge-score"),
+    "nltk": lambda: only(
+        "nltk", r"^nltk/(stem/(api|porter)|redos|termsec)\.py$", "nltk", "nltk/stem"
+    ),
+    "absl": lambda: pure("absl-py"),
     "IPython": lambda: {"IPython/__init__.py": IPYTHON, "IPython/display.py": DISPLAY},
     "sklearn": digits,
 }
+
+# ---------- source files that are read as texts ----------
+
+
+def sources_of_code() -> dict:
+    """The source files that helpers.data.source_code reads, package/path → bytes."""
+    from helpers.data import source_code
+
+    def keep(name):
+        return not source_code.LEFT_OUT & set(name.split("/"))
+
+    found = _sources(source_code.TEST, keep)
+    return found | _sources(("networkx",), re.compile(r"networkx/algorithms/\w+\.py").fullmatch)
+
+
+def sources_of_docstrings() -> dict:
+    """Those whose docstrings helpers.data.docstrings tests on; of its parts only that one."""
+    from helpers.data import docstrings
+
+    return _sources(docstrings.PACKAGES, lambda name: docstrings.part_of(name) == "test")
+
+
+def _sources(packages, keep) -> dict:
+    from helpers.data.corpora import package_folder
+
+    found = {}
+    for package in packages:
+        folder = package_folder(package, "make live")
+        found |= tree(folder, f"{package}/", lambda n: n.endswith(".py") and keep(n))
+    return found
+
+
+# Of a module of helpers.data, what its functions read, and the packages that this stands for.
+SOURCES = {"source_code": sources_of_code, "docstrings": sources_of_docstrings}
 
 # Real scikit-learn, for the pages whose cells import more of it than the digits.
 SKLEARN = ("scikit_learn", "scipy", "joblib", "threadpoolctl")

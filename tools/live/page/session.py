@@ -12,6 +12,7 @@ import ast
 import base64
 import hashlib
 import importlib.abc
+import importlib.machinery
 import importlib.util
 import io
 import linecache
@@ -87,11 +88,11 @@ class Session:
 
     # ---------- before the first cell ----------
 
-    def provide(self, packages, files, sums, fetch, site):
+    def provide(self, packages, files, sums, fetch, site, sources=()):
         """Packages that are fetched when they are imported, files when they are opened.
 
         packages: name → files to unpack into the folder `site`; files: path → file; sums: file →
-        sha256; fetch(file) → bytes.
+        sha256; fetch(file) → bytes; sources: archives of source files that are read as texts.
         """
 
         def checked(file):
@@ -100,8 +101,8 @@ class Session:
                 raise OSError(f"{file} is not the file that this page was built with: reload it")
             return data
 
-        def unpack(file):
-            zipfile.ZipFile(io.BytesIO(checked(file))).extractall(site)
+        def unpack(file, folder=site):
+            zipfile.ZipFile(io.BytesIO(checked(file))).extractall(folder)
 
         waiting = dict(files)
         for path in waiting:  # so that they can be seen before they are there
@@ -119,6 +120,25 @@ class Session:
         if waiting:
             sys.addaudithook(before)
         sys.meta_path.append(OnDemand(packages, unpack))
+        if sources:
+            self.read_sources(list(sources), unpack)
+
+    def read_sources(self, archives, unpack, folder="/sources"):
+        """Let helpers.data find the source files of packages, here as texts and not to be run."""
+        from helpers.data import corpora
+
+        find = corpora.find_spec
+
+        def find_sources(name):
+            while archives:
+                unpack(archives.pop(), folder)
+            if not os.path.isdir(os.path.join(folder, name)):
+                return find(name)
+            spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+            spec.submodule_search_locations = [os.path.join(folder, name)]
+            return spec
+
+        corpora.find_spec = find_sources
 
     def begin(self):
         """Import what every notebook uses, so that its first cell does not wait for it."""

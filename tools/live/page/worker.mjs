@@ -93,7 +93,8 @@ async function start({ manifest, page }) {
     data.destroy();
   });
   py.globals.set("_get", getNow);
-  py.globals.set("_given", py.toPy({ packages: page.packages, files: page.files, sums: manifest.sums }));
+  const { packages, files, sources } = page;
+  py.globals.set("_given", py.toPy({ packages, files, sources, sums: manifest.sums }));
   session = py.runPython(`
 import session as _live
 _session = _live.Session(lambda kind, **data: _post(kind, data))
