@@ -255,7 +255,7 @@ def selective_forward(params: dict, u: np.ndarray, h_0=None, exact: bool = False
     a, phi = discretise(delta, -np.exp(params["A_log"]), exact)
     h = run_scan(a, phi * B * u[..., None], h_0)
     y = sum_over_state(h, C) + params["D"] * u
-    return y, h[-1], Cache(u, h_0, delta, B, C, a, phi, h)
+    return y, h[-1].copy(), Cache(u, h_0, delta, B, C, a, phi, h)
 
 
 def selective_backward(params: dict, cache: Cache, dy, dh_T=None, exact: bool = False):
@@ -380,7 +380,7 @@ def block_forward(params: dict, x: np.ndarray, state=None, exact: bool = False):
     y, h_T, cache = selective_forward(params, silu(c), h_0, exact)
     g = x @ params["W_gate"] if "W_gate" in params else None
     shown = y if g is None else y * silu(g)
-    last = longer[len(longer) - len(tail) :]
+    last = longer[len(longer) - len(tail) :].copy()
     return shown @ params["W_out"], (h_T, last), (x, longer, c, g, y, shown, cache)
 
 
