@@ -117,17 +117,19 @@ def check(answer, solutions, names):
 
 
 def judged(solutions, yours, names):
+    statements = [s for code in solutions for s in ast.parse(code).body]
     good, failed, silent, mine = 0, [], 0, set(yours)
-    for statement in (s for code in solutions for s in ast.parse(code).body):
-        asserts = [n for n in ast.walk(statement) if isinstance(n, ast.Assert)]
+    for n, statement in enumerate(statements):
+        asserts = [node for node in ast.walk(statement) if isinstance(node, ast.Assert)]
         seen = Names(statement)
-        plain = isinstance(statement, ast.Assert)
-        if not asserts and seen.made and seen.made <= yours:
-            continue  # the reader's own
-        touched = bool(seen.read & mine)
+        if not asserts and (done_by_reader(statement, yours) or seen.made and seen.made <= yours):
+            continue
+        # A name that the solution makes again below has its last value in the reader's cell.
+        later = set().union(*(Names(s).made for s in statements[n + 1 :]))
+        touched = bool(seen.read & mine) and not (seen.read & yours & later)
         kept = {name: names[name] for name in seen.made & yours if name in names}
         try:
-            if plain:
+            if isinstance(statement, ast.Assert):
                 code = ast.Expression(statement.test)
                 holds = eval(compile(code, "the check", "eval"), names)
                 if not touched:
@@ -150,7 +152,7 @@ def judged(solutions, yours, names):
                 if seen.made - yours:
                     break  # what comes next needs it
         names.update(kept)
-        if touched:
+        if seen.read & mine:
             mine |= seen.made
     total = good + len(failed)
     if not total:
@@ -166,6 +168,29 @@ def judged(solutions, yours, names):
     return told(
         True, "Right: the check holds." if total == 1 else f"Right: all {total} checks hold.", rest
     )
+
+
+def done_by_reader(statement, yours):
+    """Whether a statement acts on what the reader made: then the reader's cell has done that.
+
+    A call for its effect (training, printing) with an argument of the reader's; an item or an
+    attribute that is set, or a sum that grows, in something of the reader's.
+    """
+    if isinstance(statement, ast.Expr):
+        call = statement.value
+        if not isinstance(call, ast.Call):
+            return True
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if isinstance(call.func, ast.Attribute):  # made.append(…)
+            given.append(call.func.value)
+        return any(Names(part).read & yours for part in given)
+    targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+    for target in targets:
+        while isinstance(target, ast.Subscript | ast.Attribute):
+            target = target.value
+            if isinstance(target, ast.Name) and target.id in yours:
+                return True
+    return False
 
 
 def told(right, *lines):

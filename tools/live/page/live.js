@@ -148,13 +148,13 @@ function application(bar) {
 
   /* ---------- running ---------- */
 
-  /* All cells above that have not run since they were changed; for an answer, without solutions. */
+  /* A cell, and all above it that have not run since they were changed. */
   function upTo(cell) {
     const before = (other) =>
       other.box.compareDocumentPosition(cell.box) & Node.DOCUMENT_POSITION_FOLLOWING;
-    const above = cells.filter((other) => before(other) && !other.fresh && !other.about.needs);
-    if (!cell.checks) return [...above, cell];
-    return above.filter((other) => !other.box.closest(".solution")).concat(cell);
+    return cells
+      .filter((other) => other !== cell && before(other) && !other.fresh && !other.about.needs)
+      .concat(cell);
   }
 
   function enqueue(wanted) {
