@@ -69,6 +69,13 @@ autograder: $(VENV)-autograder/.installed  ## assignments with points for nbgrad
 	$(BIN)/python tools/autograder.py _build/autograder
 	$(SINGLE_THREAD) $(VENV)-autograder/bin/python tools/autograder_check.py _build/autograder
 
+.PHONY: slides test-slides
+slides: _build/.book  ## slides of every notebook, with notes: _build/slides
+	$(BIN)/python tools/slides.py _build/html _build/slides
+
+test-slides: _build/.book  ## look at every slide in a browser (make test looks at one deck)
+	SLIDES=all $(BIN)/python -m pytest -n $(WORKERS) tests/test_slides.py
+
 bench: $(VENV)/.installed  ## time our cells, and attention, against torch.nn (minutes)
 	$(BIN)/python benchmarks/cells.py
 	$(BIN)/python benchmarks/translate.py
@@ -80,6 +87,7 @@ notebooks: $(VENV)/.installed  ## refresh quoted helper code and re-run all note
 	$(BIN)/python tools/quote.py notebooks/*.ipynb
 	$(SINGLE_THREAD) $(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 	$(BIN)/python tools/course.py
+	$(BIN)/python tools/lessons.py
 	$(BIN)/python tools/cover.py
 
 requirements: $(VENV)/.installed  ## resolve requirements.in into requirements.txt again
