@@ -34,7 +34,7 @@ def test_what_is_written_by_hand_is_whole(name):
 def test_a_notebook_without_hand_written_part_gets_a_plan():
     plan = lessons.plan(BOOK[6], {})
     assert "**Goal.** Students can compute the gradient" in plan and "At the board" not in plan
-    assert plan.count("\n- *“") == 3
+    assert plan.count("\n- Question ") == plan.count("\n  - *“") == 3
 
 
 def test_a_right_option_is_no_misconception():

@@ -127,14 +127,19 @@ def plan(notebook, hand: dict) -> str:
     if "board" in hand:
         lines.append(f"**At the board.** {hand['board']}")
     lines.append(f"**Polls.** {answers}. **Warm-up.** {'; '.join(warm) or 'none'}.")
-    lines.append("**Misconceptions.**")
-    lines.append("\n".join(f"- {misconception(*wrong[name])}" for name in names))
+    lines.append("**Misconceptions**, each under the question that reveals it.")
+    lines.append("\n".join(misconceptions([wrong[name] for name in names])))
     return from_here("\n\n".join(lines))
 
 
-def misconception(question: Question, option: Option) -> str:
-    said = option.text.rstrip(".")
-    return f"*“{said}.”* Question {question.number}, {option.letter}. {option.why}"
+def misconceptions(pairs: list):
+    """Lines of a list: a question, below it what somebody may say, and what is true."""
+    asked = None
+    for question, option in pairs:
+        if question != asked:
+            yield f"- Question {question.number}: {question.text}"
+            asked = question
+        yield f"  - *“{option.text.rstrip('.')}.”* {option.why}"
 
 
 def chapter_title(chapter: int) -> str:
