@@ -238,6 +238,16 @@ def test_cells_that_cannot_run_are_known_and_so_are_those_that_need_them():
     assert live_pages.needs(codes) == [None, lacks, None, lacks, None, None]
 
 
+def test_an_exercise_whose_solution_cannot_run_is_marked():
+    solution = ("m", START), ("c", "x = 2\nassert x == y"), ("m", END)
+    plain = notebook(("c", "y = 2"), ("m", EXERCISE), *solution)
+    [exercise] = live_pages.page_of(plain, {})["exercises"]
+    assert "needs" not in exercise
+    lacking = notebook(("c", "import torch\ny = 2"), ("m", EXERCISE), *solution)
+    [exercise] = live_pages.page_of(lacking, {})["exercises"]
+    assert exercise["needs"]
+
+
 def test_a_time_belongs_to_the_code_that_was_timed():
     times = {live_pages.digest("a = 1"): 30.0}
     told = live_pages.page_of(notebook(("c", "a = 1\n"), ("c", "a = 2")), times)["cells"]

@@ -215,13 +215,18 @@ def page_of(notebook: dict, seconds: dict) -> dict:
         if digest(code) in seconds and not lacks:
             about["seconds"] = seconds[digest(code)]
         cells.append(about)
+    lacking = {code for code, lacks in zip(codes, needs(codes)) if lacks}
+    asked = exercises(notebook)
+    for exercise in asked:
+        if lacking & set(exercise["checks"]):
+            exercise["needs"] = True  # names that only another computer has
     experiments = any("../experiments" in code for code in codes)
     sources = [
         f"sources-{name}.zip" for name in live_wheels.SOURCES if f"{name}." in " ".join(codes)
     ]
     return {
         "cells": cells,
-        "exercises": exercises(notebook),
+        "exercises": asked,
         "packages": packages_of(codes),
         "archives": ["experiments.zip"] if experiments else [],
         "sources": sources,

@@ -129,7 +129,7 @@ function application(bar) {
   }
 
   /* An empty cell under an exercise, and the asserts of its solution behind a button. */
-  function equipExercise({ id, title, code, checks }) {
+  function equipExercise({ id, title, code, checks, needs }) {
     const place = document.getElementById(id);
     if (!place) return;
     const pre = make("pre", { textContent: code });
@@ -137,6 +137,7 @@ function application(bar) {
     const box = make("div", { className: "live-answer" }, input);
     const cell = equip(box, pre, {}, `your answer to “${title}”`);
     cell.checks = checks;
+    cell.needs = needs;
     cell.verdict = make("div", { className: "live-verdict" });
     cell.verdict.setAttribute("role", "status");
     cell.check = button("Check my answer", () => startCheck(cell), `Check my answer to “${title}”`);
@@ -180,8 +181,13 @@ function application(bar) {
       cell.mark.textContent = ready ? "Another cell is running." : "Python is still starting.";
       return;
     }
-    current = cell;
     cell.verdict.replaceChildren();
+    if (cell.needs) {
+      const text = "The check needs names that only a computer with PyTorch or statsmodels has.";
+      cell.verdict.append(sentence(text));
+      return;
+    }
+    current = cell;
     busy("checking…");
     worker.postMessage({ kind: "check", source: textOf(cell), solutions: cell.checks });
   }
