@@ -106,20 +106,15 @@ def test_deck_in_the_browser(browser, folder, name):
     assert max(map(int, re.findall(r"\d+", tab.evaluate(paper))[:3])) < 60
     printed = tab.pdf(prefer_css_page_size=True, print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == len(pages)
+    if name == DECK:
+        tab.evaluate(THIN_OUT)
+        for number in (2, 6):
+            for _ in ("light", "dark"):
+                tab.evaluate(f"show({number - 1})")
+                tab.keyboard.press("d")
+                assert violations(tab) == [], number
     tab.close()
     assert wrong == []
-
-
-@built
-@seen
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_deck_is_accessible(browser, folder, scheme):
-    tab, _ = opened(browser, folder / f"{DECK}.html", scheme)
-    tab.evaluate(THIN_OUT)
-    for number in (1, 2, 6, 12):
-        tab.evaluate(f"show({number - 1})")
-        assert violations(tab) == []
-    tab.close()
 
 
 @built

@@ -474,14 +474,13 @@ def page(slides: list[Slide], name: str) -> str:
     """The whole file of a deck."""
     parts = []
     for n, slide in enumerate(slides, start=1):
-        level = "h1" if slide.kind == "opening" else "h2"
         label = f'<p class="label">{slide.label}</p>' if slide.label else ""
         mixed = " mixed" if "mixed" in slide.kind else ""
         notes = f'<div class="notes">{"".join(slide.notes)}</div>' if slide.notes else ""
         foot = "Keys: → ← · n notes · d dark · CC BY 4.0" if n == 1 else escape(name)
         parts.append(
             f'<section class="slide {slide.kind}" aria-label="Slide {n}">{label}'
-            f"<{level}>{slide.title}</{level}>"
+            f"<h1>{slide.title}</h1>"
             f'<div class="body{mixed}">{together("".join(slide.body))}</div>{notes}'
             f'<div class="foot"><span>{foot}</span><span>{n} / {len(slides)}</span></div></section>'
         )
