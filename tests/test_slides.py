@@ -135,6 +135,8 @@ def test_deck_stands_alone_and_asks_before_it_answers(folder):
         if kind in ("Predict first", "Poll"):
             assert kinds[n + 1] == "Answer", labels[n]
             assert "**" not in labels[n] and "Right." not in labels[n]
+    polls = [n for n, kind in enumerate(kinds) if kind == "Poll"]
+    assert all(re.search(r"Right: [A-D]\.", labels[n]) for n in polls)
     assert kinds.count("Predict first") >= 2 and kinds.count("Poll") == 5
     assert len(deck.select(".is-right")) == 5
     assert len(deck.select("figure.picture")) == len(deck.select("figcaption")) >= 5

@@ -294,6 +294,8 @@ def lesson(section: Tag, images: Path) -> list[Slide]:
         if len(said) > 1 and before is not None:
             before.notes += said[:-1]
             said = said[-1:]
+        elif before is not None and not before.notes:
+            before.notes += said
         slide.notes += said
         said = []
 
@@ -302,7 +304,8 @@ def lesson(section: Tag, images: Path) -> list[Slide]:
             if piece.tag.name != "h2":
                 head = title_of(piece.tag)
         elif piece.kind == "p":
-            said.append(str(clean(piece.tag)))
+            if (text := str(clean(piece.tag))) not in (slides[-1].notes if slides else []):
+                said.append(text)
         elif piece.kind == "predict":
             question = begin("poll", "Predict first")
             question.add(shown(piece._replace(kind="box"), images))
@@ -311,9 +314,8 @@ def lesson(section: Tag, images: Path) -> list[Slide]:
                 fill(begin("answer", "Answer"), parts, images)
         elif n not in used:
             lead = lead_of(pieces, n)
-            if (
-                piece.kind == "output" and piece.height <= A_LINE and not lead
-            ):  # a line: a check passed
+            # A single line mostly says that a check was passed.
+            if piece.kind == "output" and piece.height <= A_LINE and not lead:
                 said.append(shown(piece, images))
                 continue
             height = piece.height + (text_height(lead) if lead else 0)
@@ -393,6 +395,8 @@ def meanings(pieces: list, n: int, result: int, end: int):
 def fill(slide: Slide, parts: list[Item], images: Path) -> None:
     """An answer: its pieces, and of a paragraph up to three sentences."""
     for part in parts:
+        if part.kind in ("p", "lead"):
+            slide.notes.append(str(clean(part.tag)))
         if part.kind == "figure":
             slide.kind += " mixed"
         if part.kind == "p":
@@ -420,6 +424,8 @@ def polls(section: Tag) -> list[Slide]:
             return
         ask = Slide("Check yourself", "poll", "Poll")
         ask.add(f"<p>{question}</p>{option_list(options, False)}")
+        right = [letter for letter, _, why in options if why.startswith("<strong>Right.")]
+        ask.notes = [f"<p>Right: {', '.join(right)}. The next slide says why.</p>"]
         tell = Slide("Check yourself", "answer", "Answer")
         tell.add(f"<p>{question}</p>{option_list(options, True)}")
         slides.extend([ask, tell])
@@ -439,7 +445,7 @@ def polls(section: Tag) -> list[Slide]:
 def option_list(options: list, answered: bool) -> str:
     lines = []
     for letter, text, why in options:
-        right = answered and why.lstrip().startswith("<strong>Right.")
+        right = answered and why.startswith("<strong>Right.")
         mark = ' class="is-right"' if right else ""
         said = f'<p class="why">{why}</p>' if answered else ""
         sign = " ✓" if right else ""
