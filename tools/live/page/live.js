@@ -298,13 +298,14 @@ function application(bar) {
     failed({ text }) {
       worker?.terminate();
       worker = null;
+      const what = ready ? "Python has stopped" : "Python did not start";
       ready = false;
       for (const cell of queue.splice(0)) cell.mark.textContent = "";
       if (current) finish("stopped");
       starter.textContent = "▶ Run this page";
       starter.removeAttribute("aria-label");
       delete bar.dataset.on;
-      say(`Python did not start: ${text}. The page reads as before.`);
+      say(`${what}: ${text}. The page reads as before.`);
     },
     ready({ version, slow, stored }) {
       ready = true;

@@ -125,7 +125,7 @@ self.onmessage = ({ data }) => {
       ok = session.run(data.source, data.name);
     } catch (error) {
       send("text", { stream: "stderr", text: `Python itself has stopped: ${error.message}\n` });
-      send("failed", { text: "Python itself has stopped" });
+      send("failed", { text: "an error that it could not catch" });
     }
     send("done", { ok, seconds: (performance.now() - begin) / 1000 });
   } else if (data.kind === "check") {
