@@ -1,8 +1,3 @@
-# ---
-# title: Attention, forward and backward
-# notebook: 23_attention
-# ---
-
 # %% [markdown]
 # # Attention, forward and backward
 #

@@ -1,8 +1,3 @@
-# ---
-# title: Backpropagation through time, by hand
-# notebook: 06_bptt
-# ---
-
 # %% [markdown]
 # # Backpropagation through time, by hand
 #

@@ -1,8 +1,3 @@
-# ---
-# title: The LSTM, forward and backward
-# notebook: 11_lstm
-# ---
-
 # %% [markdown]
 # # The LSTM, forward and backward
 #

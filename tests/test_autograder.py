@@ -145,7 +145,16 @@ def test_without_asserts_a_person_reads_the_answer(code):
     cells = autograder.exercise_cells(code, "Add · research", "ex-01-add", set())
     (mark,) = [cell.metadata["nbgrader"] for cell in cells]
     assert mark["grade"] and mark["solution"] and mark["points"] == 4
-    assert "teacher" in cells[0].source
+    (given,) = autograder.released(new_notebook(cells=cells)).cells
+    assert "teacher" in given.source and "b = n" not in given.source
+
+
+def test_variables_of_a_loop_are_not_asked_for():
+    given, _, tests = parts(
+        "a = [n for n in (1, 2)]\nassert all(n > 0 for n in a)\nfor n in a:\n    assert n",
+        known=("all",),
+    )
+    assert "The tests read: a\n" in given and tests.count("assert") == 2
 
 
 def test_a_script_with_a_hole_is_refused(tmp_path):

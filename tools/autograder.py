@@ -85,9 +85,14 @@ def from_script(path: Path):
         elif "test" in mark:
             if "assert" not in cell.source and "_agrees(" not in cell.source:
                 raise ValueError(f"{path.name}: the test {mark['test']} tests nothing")
+            new.source = f"# Tests: {mark['test']} ({worth_of(mark['points'])})\n{cell.source}"
             new = marked(new, f"test-{mark['test']}", int(mark["points"]))
         notebook.cells.append(new)
     return numbered(notebook)
+
+
+def worth_of(points) -> str:
+    return f"{points} point{'' if int(points) == 1 else 's'}"
 
 
 def numbered(notebook):
@@ -134,15 +139,16 @@ def exercise_cells(code: str, title: str, label: str, known: set) -> list:
         answer, tests = "\n\n\n".join(parts), text_of(code, rest)
     else:
         kept = [n for n in body if is_check(n) and not rebound_later(n, body)]
-        read = sorted(loaded(kept) & bound(body))
+        read = sorted((loaded(kept) - bound(kept)) & bound(body))
         if not kept or not read or missing(kept, known | set(read)):
-            cell = new_code_cell(f"# Your turn: {title}\n# Your teacher reads this answer.")
+            said = f"# Your turn: {title}\n# Your teacher reads this answer."
+            cell = new_code_cell(f"{said}\n{BEGIN}\n{code}\n{END}")
             return [marked(cell, label, points, solution=True)]
         answer = f"# The tests read: {', '.join(read)}\n{BEGIN}\n"
         answer += text_of(code, [n for n in body if n not in kept]) + f"\n{END}"
         tests = text_of(code, kept)
     head = f"# Your turn: {title}\n"
-    hidden = f"# Tests of: {title} ({points} points)\n{BEGIN_TESTS}\n{tests}\n{END_TESTS}"
+    hidden = f"# Tests of: {title} ({worth_of(points)})\n{BEGIN_TESTS}\n{tests}\n{END_TESTS}"
     return [
         marked(new_code_cell(head + answer), label, solution=True),
         marked(new_code_cell(hidden), f"test-{label}", points),
@@ -242,7 +248,7 @@ def is_check(node) -> bool:
 def rebound_later(check, body: list) -> bool:
     """Whether a name that a check reads gets another value further down."""
     later = [n for n in body if n.lineno > check.lineno]
-    return bool(loaded([check]) & bound(later))
+    return bool((loaded([check]) - bound([check])) & bound(later))
 
 
 # ---------- what a student gets, and what a submission is worth ----------

@@ -2,8 +2,8 @@
 
     .venv-autograder/bin/python tools/autograder_check.py _build/autograder
 
-1. `release/` is generated from `source/`: that is what students get. It must hold no line of a
-   solution or of a hidden test.
+1. `release/` is generated from `source/`: that is what students get. It must be what
+   `autograder.released` makes, which tests/test_autograder.py looks through for solutions.
 2. Nine submissions to the three assignments are handed in and graded: for each a right one and two
    wrong ones (assignments/planted.py). The table tells what each got and what it should get.
 The gradebook of the trial is a folder of its own; the course's stays as it is.
@@ -11,24 +11,20 @@ The gradebook of the trial is a folder of its own; the course's stays as it is.
 
 import logging
 import os
-import re
 import shutil
 import sys
 import tempfile
 import warnings
-from importlib import import_module
 from pathlib import Path
 
+import autograder
 import nbformat
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "assignments"))
-PLANTED = import_module("planted").PLANTED
-
+PLANTED = autograder.planted_faults()
 # nbgrader calls `alembic`, which lies beside this Python.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-MARKERS = re.compile(r"### (BEGIN|END) (SOLUTION|HIDDEN TESTS)")
 THREE = ("bptt", "lstm", "attention")
 
 
@@ -48,44 +44,17 @@ def opened(course: Path):
 def hand_out(api, course: Path, name: str) -> None:
     """Generate what students get.
 
-    Raises: RuntimeError if nbgrader refuses, or if a secret line is left.
+    Raises: RuntimeError if nbgrader refuses, or if it hands out something else.
     """
     result = api.generate_assignment(name, force=True)
     if not result["success"]:
         raise RuntimeError(f"{name}: {result.get('error') or result.get('log')}")
     source = nbformat.read(course / "source" / name / f"{name}.ipynb", as_version=4)
     given = nbformat.read(course / "release" / name / f"{name}.ipynb", as_version=4)
-    secret = set()
-    for cell in source.cells:
-        secret |= secret_lines(cell.source)
-    open_lines = {line.strip() for cell in source.cells for line in shown(cell.source)}
-    left = [
-        line
-        for cell in given.cells
-        if cell.metadata.get("nbgrader")
-        for line in cell.source.split("\n")
-        if line.strip() in secret - open_lines
-    ]
-    if left:
-        raise RuntimeError(f"{name}: the students' file still says {left[0]!r}")
-
-
-def parted(source: str):
-    """(line, whether it stands between markers) for each line that is no marker."""
-    inside = False
-    for line in source.split("\n"):
-        if found := MARKERS.search(line):
-            inside = found[1] == "BEGIN"
-        else:
-            yield line, inside
-
-
-def secret_lines(source: str) -> set:
-    return {line.strip() for line, inside in parted(source) if inside and len(line.strip()) > 8}
-
-
-def shown(source: str) -> list:
-    return [line for line, inside in parted(source) if not inside]
+    wanted = [cell.source.rstrip() for cell in autograder.released(source).cells]
+    for cell, text in zip(given.cells, wanted, strict=True):
+        if cell.source.rstrip() != text:
+            raise RuntimeError(f"{name}: students would get {cell.source!r}, not {text!r}")
 
 
 def grade(api, course: Path, name: str, student: str, notebook: Path) -> dict:
