@@ -14,7 +14,7 @@ import live_check
 import live_files
 import live_pages
 import pytest
-from test_browser import OVERFLOW, PHONE, find_browser, violations
+from test_browser import OVERFLOW, PHONE, find_browser, launched, violations
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ("03_rnn", "16_gru")
@@ -64,7 +64,7 @@ def site(html):
 
 @pytest.fixture(scope="module")
 def browser():
-    with live_check.launched() as browser:
+    with launched() as browser:
         yield browser
 
 

@@ -418,6 +418,7 @@ def make_live(html: Path, source: Path | None = None, get=live_files.download) -
         target = html / "live" / name_of(fresh)
         if not target.exists():
             shutil.copytree(fresh, target)
+            target.chmod(0o755)  # a temporary folder is for its owner only
     for old in (html / "live").iterdir():
         if old != target:
             shutil.rmtree(old)
