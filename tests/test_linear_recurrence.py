@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from helpers import gradcheck, linear_recurrence, losses
 from helpers.activations import sigmoid
@@ -54,19 +52,19 @@ def problem(shape=(7, 3, 4), dtype=np.float64, seed=0):
 # --- The scan -----------------------------------------------------------------------------------
 
 
-@given(st.integers(0, 10**6), st.tuples(*[st.floats(-3, 3)] * 6))
-def test_combining_is_associative_and_one_step_after_another(seed, values):
-    p, q, r = zip(values[::2], values[1::2])
+def test_combining_is_associative_and_one_step_after_another():
+    rng = np.random.default_rng(0)
+    p, q, r = (rng.normal(size=(2, 100)) for _ in range(3))
     left, right = combine(combine(p, q), r), combine(p, combine(q, r))
     np.testing.assert_allclose(left, right, atol=1e-12)
-    h = np.random.default_rng(seed).normal()
+    h = rng.normal(size=100)
     by_steps = r[0] * (q[0] * (p[0] * h + p[1]) + q[1]) + r[1]
     np.testing.assert_allclose(left[0] * h + left[1], by_steps, atol=1e-12)
 
 
 @all_forms
 @dtypes
-@pytest.mark.parametrize("T", [*range(1, 10), 16, 17, 33, 100])
+@pytest.mark.parametrize("T", [1, 2, 3, 4, 5, 8, 9, 33])
 def test_all_forms_give_the_numbers_of_the_loop(form, dtype, T):
     a, b, h0 = problem((T, 2, 3), dtype, T)
     kept = a.copy(), b.copy(), h0.copy()
