@@ -10,7 +10,7 @@ how the state depends on every weight so far, so the gradient is known as soon a
 with e_k the k-th unit vector, and W (I, H) made of W_xh, W_hh and b_h, one on top of the other:
 I = D + H + 1 rows. dh_t is what the loss of step t itself asks of h_t, nothing from later steps.
 Shapes: T time steps, B batch, D input features, H hidden units; M is (B, I, H, H), and one step
-multiplies it by W_hh: I·H³ products, where a step of backpropagation needs about 2·I·H.
+multiplies it by W_hh: I·H³ products, where a step of backpropagation needs about 3·I·H.
 Source: Williams & Zipser (1989).
 """
 
