@@ -2,8 +2,8 @@
 
 What is asked: bits per character of RNN, GRU and LSTM at equal parameters of the whole model, 0.4
 and 2 million, against the characters they have read; the counts beside them; and what each step
-buys: size, layers, dropout, tied matrices, the mean of the weights, learning while reading, and a
-mixture with the counts. Chosen on Romeo and Juliet (validation), reported for Timon of Athens too.
+buys: size, layers, dropout, several networks together, learning while reading, and a mixture with
+the counts. Chosen on Romeo and Juliet (validation), reported for Timon of Athens too.
 
     python experiments/shakespeare.py                      # the counts: minutes, no GPU
     python experiments/shakespeare.py full --seconds 520   # one group of networks, see `GROUPS`
@@ -32,8 +32,7 @@ from helpers.data import corpora
 from helpers.trained import writer
 from helpers.trained.store import read_npz, write_npz
 
-RATES = (7e-4, 1.5e-3, 3e-3, 6e-3)
-LOWER_RATES = (4e-4, 8e-4, 1.5e-3, 3e-3)  # of the groups that had a GPU nearly to themselves
+RATES = (4e-4, 8e-4, 1.5e-3, 3e-3)
 CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200)
 PLACES = 3000
 SIZES = {  # (parameters, layers) → H; with D = 64 and the 80 characters of the training plays
@@ -46,7 +45,7 @@ DROPOUT = {"drop_in": 0.1, "drop": 0.25, "drop_out": 0.25}
 LIGHT = {"drop_in": 0.05, "drop": 0.1, "drop_out": 0.1}
 FIRM = {**DROPOUT, "weight_drop": 0.2}
 STRONG = {"drop_in": 0.15, "drop": 0.35, "drop_out": 0.35, "weight_drop": 0.4}
-LASTING = {"reset": 0.01, "max_norm": 0.5, "average": 0.99}  # of the long trainings
+LASTING = {"reset": 0.01, "max_norm": 0.5}
 ALL = 4_707_444
 SLICE = 4_000  # characters of the validation text on which a test scores the stored model
 
@@ -54,28 +53,11 @@ SLICE = 4_000  # characters of the validation text on which a test scores the st
 def network(group, name, cell, seed=0, size=2_000_000, layers=2, B=64, **other):
     """One case: a network of a group, by name and seed."""
     shape = {"cell": cell, "D": 64, "H": SIZES[size, layers][cell], "layers": layers, "B": B}
-    shape["average"] = 0.98
+    shape["average"] = 0.99
     return {"group": group, "name": name, **shape, "seed": seed, **other}
 
 
 GROUPS = {
-    "long": [
-        network("long", "LSTM, long", "lstm", seed, B=128, **DROPOUT) for seed in (0, 1)
-    ],
-    "large": [
-        *(network("large", cell.upper(), cell, seed, **DROPOUT)
-          for cell in ("lstm", "gru", "rnn") for seed in (0, 1)),
-        network("large", "LSTM without dropout", "lstm"),
-        network("large", "LSTM of one layer", "lstm", layers=1, **DROPOUT),
-        network("large", "LSTM, tied", "lstm", tied=True, **DROPOUT) | {"D": 351, "H": 351},
-    ],
-    "small": [
-        *(network("small", cell.upper(), cell, seed, 400_000, 1, **LIGHT)
-          for cell in ("lstm", "gru", "rnn") for seed in (0, 1, 2)),
-        *(network("small", f"LSTM, {n:,} characters", "lstm", 0, 400_000, 1, characters=n,
-                  **(DROPOUT if n < 1_000_000 else LIGHT))
-          for n in (100_000, 300_000, 1_000_000)),
-    ],
     "full": [
         *(network("full", cell.upper(), cell, seed, **FIRM, **LASTING)
           for seed, cell in ((0, "lstm"), (0, "gru"), (0, "rnn"), (1, "lstm"), (1, "gru"))),
@@ -97,29 +79,9 @@ GROUPS = {
 ENOUGH = {  # a group's first so many cases are trained anyway; the rest if all get so many updates
     "full": (3, 10_000), "varied": (2, 5_000), "little": (3, 4_000),
 }  # fmt: skip
-RECORDED = ("long", "large", "small")  # the groups that are in the record
-LOWER = ("full", "varied", "little")
-FURTHER = network(  # seed 1 of `long`, trained on from its weights
-    "further", "LSTM, trained on", "lstm", 1, B=32, reset=0.03, lr=1e-3, warm=0.05,
-    drop_in=0.1, drop=0.2, drop_out=0.2,
-) | {"average": 0.97}  # fmt: skip
-EQUAL = [  # one reading of the plays each; rates: half of the best in the pilot of `small`
-    network("equal", cell.upper(), cell, seed, 400_000, 1, B=32, T=50, reset=0.03, lr=lr)
-    for seed in (0,) for cell, lr in (("lstm", 3e-3), ("gru", 3e-3), ("rnn", 7.5e-4))
-]  # fmt: skip
-READING = 2942  # updates of 32 streams of 50 characters
-PILOT = {  # share of the time
-    "long": 0.10, "large": 0.15, "small": 0.15, "full": 0.12, "varied": 0.08, "little": 0.15,
-}  # fmt: skip
-AT_THE_END = {  # share of the time, to score
-    "long": 0.16, "large": 0.10, "small": 0.10, "full": 0.14, "varied": 0.05, "little": 0.08,
-}  # fmt: skip
-KEEP = {  # whose weights come back
-    "long": None,  # the best on validation text
-    "small": [("LSTM", 0), ("GRU", 0), ("RNN", 0)],
-    **{group: "best of each cell" for group in LOWER},
-}
-NOT_MODEL = ("group", "name", "characters")
+PILOT = {"full": 0.12, "varied": 0.08, "little": 0.15}  # share of the time
+AT_THE_END = {"full": 0.14, "varied": 0.05, "little": 0.08}  # share of the time, to score
+NOT_MODEL = ("group", "name")
 COUNTED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, ALL)
 
 
@@ -274,7 +236,7 @@ def pilot(cases, args, device, ids, valid, V, seconds):
     many = {}
     for cell in dict.fromkeys(case["cell"] for case in cases):
         first = next(case for case in cases if case["cell"] == cell)
-        for rate in LOWER_RATES if cases[0]["group"] in LOWER else RATES:
+        for rate in RATES:
             many[f"{cell} {rate}"] = {**model_settings(first), "lr": rate}
     runs = torch_lm.make_runs(args, device, many, ids, V)
     torch_lm.train(runs, torch_lm.Clock(max(seconds, 1.0)))
@@ -334,12 +296,7 @@ def train_group(cases, args) -> list:
     many = {
         label(case): {**model_settings(case), "lr": found["rates"][case["cell"]]} for case in cases
     }
-    runs = [
-        torch_lm.make_runs(
-            args, device, {name: many[name]}, train[: case.get("characters")], V
-        )[0]
-        for name, case in zip(many, cases)
-    ]  # fmt: skip
+    runs = torch_lm.make_runs(args, device, many, train, V)
     work, before = args.work / f"{group}.work.pt", 0.0
     if work.exists():
         saved = torch.load(work, map_location=device, weights_only=False)
@@ -349,7 +306,7 @@ def train_group(cases, args) -> list:
     left = max(torch_lm.seconds_left(args, reserve), 1.0)
     clock = torch_lm.Clock(left + before, before=before)
 
-    if device == "cuda" and not before and group in ENOUGH:
+    if device == "cuda" and not before:
         runs = fitting(runs, left, *ENOUGH[group])
         cases = cases[: len(runs)]
         left = max(torch_lm.seconds_left(args, reserve), 1.0)
@@ -379,8 +336,8 @@ def train_group(cases, args) -> list:
             json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
                         "runs": results}), "utf-8")  # fmt: skip
         print(case["name"], case["seed"], results[-1]["result"]["valid"], flush=True)
-    keep_weights(runs, cases, results, vocab, args, KEEP.get(group, ()))
-    if group not in ("long", "full"):
+    keep_weights(runs, cases, results, vocab, args)
+    if group != "full":
         return results
     keep_probabilities(runs, cases, results, valid, test, args)
     ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
@@ -391,101 +348,6 @@ def train_group(cases, args) -> list:
             json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
                         "runs": results}), "utf-8")  # fmt: skip
     return results
-
-
-def train_further(file: Path, args) -> dict:
-    """Train a network on from stored weights, at a low rate; write OUT/further.json and weights.
-
-    Streams start from zero states now and then (`reset`), which the first training never showed
-    them.
-    """
-    import torch
-    import torch_lm
-
-    device = torch_lm.prepare(args)
-    vocab, train, valid, test = encoded()
-    [run] = torch_lm.make_runs(
-        args, device, {label(FURTHER): model_settings(FURTHER)}, train, len(vocab)
-    )
-    run.model.load(torch_lm.read(file).params)
-    for mean, p in zip(run.mean, run.trained):
-        mean.copy_(p.detach())
-    work, before = args.work / "further.work.pt", 0.0
-    if work.exists():
-        saved = torch.load(work, map_location=device, weights_only=False)
-        run.resume(saved["run"])
-        before = saved["elapsed"]
-    clock = torch_lm.Clock(args.seconds, before=before)
-
-    def save():
-        study.save_state(work, {"run": run.state(), "elapsed": clock.elapsed})
-
-    def look(run):
-        part = valid[:30_000]
-        with run.averaged():
-            mean = torch_lm.bits(run.model, part, 30)
-        found = {
-            "valid": round(mean, 4),
-            "valid_last": round(torch_lm.bits(run.model, part, 30), 4),
-        }
-        print({**found, "updates": run.updates, "seconds": round(clock.elapsed)}, flush=True)
-        return found
-
-    if not run.history:
-        run.history.append({"share": 0.0, "characters": 0, "train": None, **look(run)})
-    torch_lm.train([run], clock, (0.25, 0.5, 0.75, 1.0), look, save=save)
-    save()
-    last = run.history[-1]
-    use_mean = last["valid"] <= last["valid_last"]
-    with run.averaged(use_mean) as model:
-        params = model.params()
-    result = {
-        "mean_of_weights": use_mean, "updates": run.updates, "characters": run.characters,
-        "curve": [[h["characters"], h["valid"], h["valid_last"]] for h in run.history],
-    }  # fmt: skip
-    for part, ids in (("valid", valid), ("test", test)):
-        result[part] = bits_of(2.0 ** writer.log2_probabilities(params, ids))
-    done = {"case": FURTHER, "result": result, "seconds": round(clock.elapsed, 1)}
-    trained = torch_lm.Trained(params, vocab, run.history, run.settings, {"case": FURTHER})
-    torch_lm.write(args.out / f"{label(FURTHER)}.npz", trained)
-    (args.out / "further.json").write_text(json.dumps({"runs": [done]}), "utf-8")
-    print(result, flush=True)
-    return done
-
-
-def train_equal(args):
-    """The cases of `EQUAL`, one after the other, as many as --seconds allow."""
-    import torch_lm
-
-    device = torch_lm.prepare(args)
-    vocab, train, valid, test = encoded()
-    path = args.out / "equal.json"
-    results = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
-    for case in study.as_json(EQUAL):
-        if any(done["case"] == case for done in results) or torch_lm.seconds_left(args) < 30:
-            continue
-        clock = torch_lm.Clock(None, READING)
-        many = {label(case): model_settings(case)}
-        [run] = torch_lm.make_runs(args, device, many, train, len(vocab))
-
-        def look(run, clock=clock):
-            bits = round(torch_lm.bits(run.model, valid, 64), 4)
-            print(run.name, run.updates, bits, f"{clock.elapsed:.0f} s", flush=True)
-            return {"valid_last": bits}
-
-        torch_lm.train([run], clock, (0.02, 0.06, 0.15, 0.3, 0.5, 0.75, 1.0), look)
-        curve = [[h["characters"], h["train"], h["valid_last"]] for h in run.history]
-        result = {"updates": run.updates, "characters": run.characters, "curve": curve}
-        with run.averaged() as model:
-            result["mean_of_weights"] = torch_lm.bits(model, valid, 64) < curve[-1][2]
-        places = np.random.default_rng(0).integers(max(CONTEXTS), len(valid), PLACES)
-        with run.averaged(result["mean_of_weights"]) as model:
-            for part, ids in (("valid", valid), ("test", test)):
-                result[part] = round(torch_lm.bits(model, ids, 64), 4)
-            result["contexts"] = by_context(model, valid, places[:1500])
-        results.append({"case": case, "result": result, "seconds": round(clock.elapsed, 1)})
-        path.write_text(json.dumps({"runs": results}), "utf-8")
-        print(case["name"], case["seed"], result["valid"], result["test"], flush=True)
 
 
 def score(run, found, valid, test) -> dict:
@@ -518,14 +380,13 @@ def score(run, found, valid, test) -> dict:
     }  # fmt: skip
 
 
-def keep_weights(runs, cases, results, vocab, args, wanted):
-    """Weights of the wanted networks in half precision; None: of the best on validation text."""
+def keep_weights(runs, cases, results, vocab, args):
+    """Weights in half precision: of each cell the best on validation text."""
     import torch_lm
 
-    if wanted is None or wanted == "best of each cell":
-        ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
-        best = {cases[i]["cell"] if wanted else "any": i for i in reversed(ranked)}
-        wanted = [(cases[i]["name"], cases[i]["seed"]) for i in best.values()]
+    ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
+    best = {cases[i]["cell"]: i for i in reversed(ranked)}
+    wanted = [(cases[i]["name"], cases[i]["seed"]) for i in best.values()]
     for run, case, result in zip(runs, cases, results):
         if (case["name"], case["seed"]) in wanted:
             with run.averaged(result["result"]["mean_of_weights"]) as model:
@@ -711,22 +572,6 @@ def teams_case(file: Path, settings: dict) -> dict:
     return found
 
 
-def team_case(folders, settings: dict) -> dict:
-    """The two seeds of the long training together, and both with the counts."""
-    [file] = [f for folder in folders for f in Path(folder).glob("long_probabilities.npz")]
-    stored, counts = read_npz(file), counted_probabilities(settings)
-    seeds = {p: [2.0 ** stored[f"{p}_{i}"].astype(np.float64) for i in (0, 1)] for p in counts}
-    team = {part: np.mean(both, axis=0) for part, both in seeds.items()}
-    # The places of `score`, whose contexts start from a state of zeros; here the state is carried.
-    places = np.random.default_rng(0).integers(max(CONTEXTS), len(seeds["valid"][0]) + 1, PLACES)
-    return {
-        "carried": [bits_of(p[places - 1]) for p in seeds["valid"]],
-        "seeds": {part: [bits_of(p) for p in both] for part, both in seeds.items()},
-        "team": {part: bits_of(p) for part, p in team.items()},
-        "with_counts": best_mixture({part: (team[part], counts[part]) for part in team}),
-    }
-
-
 # --- Looking inside the stored model -------------------------------------------------------------
 
 
@@ -837,10 +682,8 @@ def run(case, settings):
 
 CASES = [
     *({"group": "counts", "characters": n} for n in COUNTED),
-    *(case for group in RECORDED for case in GROUPS[group]),
-    FURTHER,
-    *EQUAL,
-    *({"group": name} for name in ("team", "mix", "dynamic", "units")),
+    *(case for cases in GROUPS.values() for case in cases),
+    *({"group": name} for name in ("teams", "mix", "dynamic", "units")),
 ]
 HERE = ("counts", "mix", "dynamic", "units")  # what needs no GPU
 
@@ -849,11 +692,10 @@ STUDY = study.Study(
     question="Do networks that were trained for long beat the best counts on Shakespeare?",
     settings={
         "order": 8, "tune_on": 40_000, "passage": 16_000, "draws": 8,
-        "dynamic_rate": 0.15,
+        "dynamic_rate": 0.5,
         "rates": RATES, "contexts": CONTEXTS, "places": PLACES, "T": 100,
         "schedule": "half a cosine to zero over the time of the run",
-        "networks": "long, large, small: side by side on one GPU (NVIDIA H200, torch 2.11) that a "
-        "dozen other trainings shared; further, equal: one core of a processor",
+        "networks": "side by side on one GPU (NVIDIA H200, torch 2.11) that few others shared",
         "chosen_on": "Romeo and Juliet (validation)",
     },
     cases=CASES,
@@ -865,23 +707,26 @@ STUDY = study.Study(
 def put_into_record(folders):
     """Merge what groups have found into the record, network by network.
 
-    What the study no longer holds is left out, so that `RECORDED` and `CASES` may change.
+    The probabilities that they left become the cases `teams` and, of the stored network, `dynamic`.
     """
     path = study.FOLDER / f"{STUDY.name}.json"
     cases = study.as_json(STUDY.cases)
     runs = [run for run in study.read_json(path)["runs"] if run["case"] in cases]
-    if {"group": "teams"} in cases:
-        for file in (f for folder in folders for f in Path(folder).glob("full_probabilities.npz")):
-            teams = {"case": {"group": "teams"}, "result": teams_case(file, STUDY.settings)}
-            runs = [r for r in runs if r["case"] != teams["case"]] + [teams | {"seconds": 60.0}]
-    if any(Path(folder).glob("long_probabilities.npz") for folder in folders):
-        team = {"case": {"group": "team"}, "result": team_case(folders, STUDY.settings)}
-        runs = [old for old in runs if old["case"] != team["case"]] + [team | {"seconds": 60.0}]
     for file in (file for folder in folders for file in sorted(Path(folder).glob("*.json"))):
         for new in json.loads(file.read_text("utf-8")).get("runs", []):
             if new["case"] not in cases:
                 raise ValueError(f"{file.name} holds a case that the study lacks: {new['case']}")
             runs = [old for old in runs if old["case"] != new["case"]] + [new]
+    trained = max(run["seconds"] for run in runs if run["case"]["group"] == "full")
+    learning = f"learning_{label(writer.load().about['case'])}.npz"
+    for name, make in (
+        ("full_probabilities.npz", lambda file: {"teams": teams_case(file, STUDY.settings)}),
+        (learning, lambda file: {"dynamic": dynamic_case(STUDY.settings, file)}),
+    ):
+        for file in (file for folder in folders for file in Path(folder).glob(name)):
+            for group, result in make(file).items():
+                new = {"case": {"group": group}, "result": result, "seconds": trained}
+                runs = [old for old in runs if old["case"] != new["case"]] + [new]
     study.write(path, STUDY, runs)
     print(f"{len(runs)} of {len(cases)} cases are in the record")
 
@@ -906,7 +751,7 @@ def run_here(redo):
 
 
 def store_writer(file: Path):
-    """Make helpers/trained/shakespeare.npz of the weights that the group `long` wrote."""
+    """Make helpers/trained/shakespeare.npz of the weights that a group wrote."""
     import torch_lm
 
     found = torch_lm.read(file)
@@ -927,7 +772,7 @@ def main():
         "what",
         nargs="?",
         default="here",
-        choices=("here", "record", "store", "further", "equal", *GROUPS),
+        choices=("here", "record", "store", *GROUPS),
     )
     parser.add_argument("folders", nargs="*", type=Path, help="for record and store: what was made")
     parser.add_argument("--redo", action="store_true", help="run all again that needs no GPU")
@@ -938,10 +783,6 @@ def main():
     args = torch_lm.add_options(parser).parse_args()
     if args.what == "record":
         put_into_record(args.folders)
-    elif args.what == "equal":
-        train_equal(args)
-    elif args.what == "further":
-        train_further(args.folders[0], args)
     elif args.what == "store":
         store_writer(args.folders[0])
     elif args.what == "here":

@@ -151,7 +151,7 @@ def test_the_best_of_each_cell_is_kept(tmp_path):
         torch_lm.Run({"D": 5, "H": 8, "B": 2, "T": 5, "cell": case["cell"]}, ids, 9, "cpu", False)
         for case in cases
     ]
-    shakespeare.keep_weights(runs, cases, results, vocab, args, "best of each cell")
+    shakespeare.keep_weights(runs, cases, results, vocab, args)
     shakespeare.keep_probabilities(runs, cases, results, ids, ids[:50], args)
     names = {path.name for path in tmp_path.glob("*.npz")}
     assert names == {"g_lstm1_1.npz", "g_gru0_0.npz", "g_probabilities.npz"}
