@@ -26,7 +26,7 @@
       linear_recurrenceLinear in the state: the scan, and the minimal GRU and LSTM that stand on it
       losses          Losses, each with its gradient, and the units that models are scored in
       lstm            Long short-term memory, and its relatives: each a small variation
-      matrix_memory   A matrix for a memory: values stored under keys in a state whose size does not grow
+      matrix_memory   A matrix for a memory: values under keys, in a state that does not grow
       ngram           Language models that count: p(next symbol | the k symbols before it)
       notebook        The set-up of every notebook: what to do if something that it needs is missing
       optim           From a gradient to a step: SGD, Adam, and two ways to clip
@@ -34,7 +34,7 @@
       real_time       Real-time recurrent learning: the gradient runs forward, beside the state
       rnn             The vanilla recurrent networks: Elman's cell, and Jordan's network
       selective       The selective recurrence of Mamba: the input decides what is kept and written
-      self_attention  Causal self-attention: every step looks back at all steps so far, its own included
+      self_attention  Causal self-attention: every step looks back at itself and all before it
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
       state_space     A linear state-space layer: diagonal, complex, the same at every step; its two forms and back
@@ -57,7 +57,7 @@
       g2p             The pronouncing dictionary: spellings, phones, and error rates
       interface       Real sentences: what a program says, in English, French and Chinese
       machines        State machines: tables, what is in them, and eight tasks for a memory
-      pairs           Keys and their values: a list of pairs to store, and questions by key, in any order
+      pairs           Keys and their values: pairs to store, then questions by key, in any order
       programs        Short programs in a small part of Python, and what they print
       reviews         Chinese reviews, good or bad: cleaned, and split without leaks
       slots           Slot filling at a travel desk: a documented grammar, and scores

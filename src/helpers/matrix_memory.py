@@ -1,4 +1,4 @@
-"""A matrix for a memory: values stored under keys in a state whose size does not grow.
+"""A matrix for a memory: values under keys, in a state that does not grow.
 
     S_t = a_t S_{t−1} + k_tᵀ u_t                what is kept, plus what is written
     o_t = q_t S_t                               what a query finds

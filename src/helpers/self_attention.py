@@ -1,4 +1,4 @@
-"""Causal self-attention: every step looks back at all steps so far, its own included.
+"""Causal self-attention: every step looks back at itself and all before it.
 
     q_t, k_t, v_t = x_t W_q, x_t W_k, x_t W_v                  query, key, value
     α_tj = softmax over j ≤ t of q_t · k_j / √d                weights of the steps 1 … t

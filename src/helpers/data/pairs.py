@@ -1,4 +1,4 @@
-"""Keys and their values: a list of pairs to store, and questions by key, in any order.
+"""Keys and their values: pairs to store, then questions by key, in any order.
 
     step        write … write          ask … ask
     key         5     2     7          7     5     2
