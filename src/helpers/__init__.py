@@ -37,7 +37,7 @@
       self_attention  Causal self-attention: every step looks back at itself and all before it
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
-      state_space     A linear state-space layer: diagonal, complex, the same at every step; its two forms and back
+      state_space     A linear state-space layer, diagonal and complex: forward, back, as a convolution
       tagger          A label for every word: embedding, a stack of layers, read-out
       text            Text as numbers: vocabulary, padding, batches of a text or of pairs
       torch_classifierThe model of `classifier` in PyTorch: the same parameters, the same numbers
