@@ -23,7 +23,7 @@
       language_model  A recurrent language model: p(next symbol | all symbols so far)
       layers          The layers around a recurrence: embedding, linear read-out, dropout
       letter_windows  Pronouncing by counting: letters aligned with phones, then looked up
-      linear_recurrenceLinear in the state: the scan, and the minimal GRU and LSTM that stand on it
+      linear_recurrence Linear in the state: the scan, and the minimal GRU and LSTM that stand on it
       losses          Losses, each with its gradient, and the units that models are scored in
       lstm            Long short-term memory, and its relatives: each a small variation
       matrix_memory   A matrix for a memory: values under keys, in a state that does not grow
@@ -37,10 +37,10 @@
       self_attention  Causal self-attention: every step looks back at itself and all before it
       seq2seq         Sequence to sequence: an encoder reads the source, a decoder writes the target
       sequence_model  A recurrent layer with a linear read-out, for any cell and any loss
-      state_space     A linear state-space layer, diagonal and complex: forward, back, as a convolution
+      state_space     A linear state-space layer, diagonal and complex, also as a convolution
       tagger          A label for every word: embedding, a stack of layers, read-out
       text            Text as numbers: vocabulary, padding, batches of a text or of pairs
-      torch_classifierThe model of `classifier` in PyTorch: the same parameters, the same numbers
+      torch_classifier The model of `classifier` in PyTorch: the same parameters, the same numbers
       torch_parity    The second check of a gradient: PyTorch, from the same weights
       torch_seq2seq   The model of `seq2seq` in PyTorch: the same parameters, the same numbers
       train           One training loop for every model of the book

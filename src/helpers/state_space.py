@@ -1,4 +1,4 @@
-"""A linear state-space layer, diagonal and complex: forward, back, as a convolution.
+"""A linear state-space layer, diagonal and complex, also as a convolution.
 
     h_t = λ ⊙ h_{t−1} + γ ⊙ (x_t W_in)      the state, complex (B, N)
     y_t = Re(h_t W_out) + x_t W_skip        the output, real (B, H)
