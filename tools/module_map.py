@@ -30,7 +30,7 @@ def draw_map() -> str:
         lines.append(f"    {'helpers/' + (wing + '/' if wing else ''):<18}{title}")
         for path in sorted(folder.glob("*.py")):
             if path.stem != "__init__":
-                lines.append(f"      {path.stem:<16}{purpose(path)}")
+                lines.append(f"      {path.stem + ' ':<16}{purpose(path)}")
     return "\n".join(lines)
 
 

@@ -114,7 +114,7 @@ def scan_chunks(a: np.ndarray, b: np.ndarray, h0=None, size: int | None = None) 
     """All chunks side by side as if each began at 0; then a loop that carries the true starts.
 
     Inside a chunk: h_t = (local h_t) + (a_t … a_1 of the chunk) ⊙ (the chunk's start). With chunks
-    of √T steps there are 2 √T rounds, and twice the multiplications of the loop.
+    of √T steps there are 2 √T rounds, and three times the multiplications of the loop.
     a, b: (T, …), h0: (…) or None for zeros; size: steps in a chunk, √T if None. Returns (T, …).
     Raises: ValueError if size is not a positive integer.
     """
