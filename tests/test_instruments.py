@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from test_browser import DESKTOP, HTML, PHONE, find_browser, launched, serving
 
+from helpers import linear_recurrence
 from helpers.activations import sigmoid
 from helpers.lstm import lstm_step
 
@@ -19,6 +20,7 @@ PLACES = {
     "eigenvalues": "notebooks/09_vanishing.html",
     "keep_gate": "notebooks/11_lstm.html",
     "hand_made_cell": "notebooks/11_lstm.html",
+    "scan_tree": "notebooks/37_scan.html",
 }
 
 
@@ -107,6 +109,23 @@ def test_cell_is_that_of_the_helpers(compute, sharpness):
     assert np.allclose(found[:, 3:], by_hand(inputs, sharpness), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("form", ["tree", "doubling", "loop"])
+@pytest.mark.parametrize("T", [1, 2, 3, 7, 8, 16])
+def test_scan_is_that_of_the_helpers(compute, form, T):
+    rng = np.random.default_rng(T)
+    a, b, h0 = rng.uniform(-1.5, 1.5, T), rng.normal(size=T), rng.normal()
+    a[T // 2] = 0 if T == 7 else a[T // 2]
+    found = compute(f"scanTree.states('{form}', {a.tolist()}, {b.tolist()}, {h0})")
+    expected = getattr(linear_recurrence, f"scan_{form}")(a, b, np.array(h0))
+    assert np.allclose(found, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_rounds_of_the_scan_are_those_of_the_figure(compute):
+    sizes = [[4, 2, 1, 1, 3], [7, 6, 4], [1] * 7]
+    for form, expected in zip(["tree", "doubling", "loop"], sizes, strict=True):
+        assert compute(f"scanTree.rounds('{form}', 8).map((r) => r.length)").tolist() == expected
+
+
 # ---------- the pages ----------
 
 
@@ -172,6 +191,30 @@ def test_inputs_of_the_cell_can_be_changed_and_come_back(site, chromium):
     assert memory.inner_text() == "-1.0000"
     box.get_by_role("button").click()
     assert memory.inner_text() == "7.0000"
+    tab.close()
+
+
+def test_scan_is_stepped_and_edited(site, chromium):
+    tab = chromium.new_page(viewport=PHONE)
+    box = at(tab, site, "scan_tree")
+    status, on = box.locator(".instrument-status"), box.get_by_role("button", name="One round on")
+    assert "2 of 8 states are known: h₁, h₂." in status.inner_text()
+    for _ in range(4):
+        on.click()
+    assert on.is_disabled()
+    shown = [float(n) for n in box.locator("tbody tr td:last-child").all_inner_texts()[1:]]
+    b = np.array([3, 1, 4, 1, 5, 9, 2, 6.0])
+    assert np.allclose(shown, linear_recurrence.scan(np.full(8, 0.5), b), atol=0.051)
+    box.get_by_label("a at step 5").fill("0")
+    box.get_by_label("start h0").fill("1")
+    assert "has changed 3 of the 11" in status.inner_text()  # those of steps 1–2, 1–3 and 1–4
+    box.get_by_label("b at step 8").fill("")
+    assert "has changed 3 of the 11" in status.inner_text()
+    box.locator("select").first.select_option("doubling")
+    assert "After 3 of 3 rounds" in status.inner_text()
+    box.locator("select").last.select_option(index=3)
+    states = box.locator("tbody tr td:last-child").all_inner_texts()[1:]
+    assert states == ["−1", "−1", "1", "−1", "−1", "−1", "1", "1"]
     tab.close()
 
 
