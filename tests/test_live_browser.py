@@ -17,7 +17,7 @@ import pytest
 from test_browser import OVERFLOW, PHONE, find_browser, launched, violations
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = ("03_rnn", "16_gru")
+NOTEBOOKS = ("03_rnn", "14_variants")
 READY = 6  # seconds from the click, on two cores that have nothing else to do
 LINE = 22_000_000  # bytes on the line after the first click
 
@@ -146,7 +146,7 @@ def test_the_first_click_costs_no_more_than_it_may(first, site, html):
 
 def test_the_second_visit_takes_the_large_files_from_the_store(first, context, site):
     live_check.Handler.seen.clear()
-    page = live_check.Tab(context, f"{site}notebooks/16_gru.html")
+    page = live_check.Tab(context, f"{site}notebooks/14_variants.html")
     page.start()
     large = [name for name, size in live_check.Handler.seen if size > 2_000_000]
     page.close()
