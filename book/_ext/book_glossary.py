@@ -33,8 +33,10 @@ SENSE = {
 
 # Pages on which a word has another sense throughout: the weather is warm, a folk tune was encoded.
 ELSEWHERE = {
+    "notebooks/04_outputs": {"belief"},
+    "notebooks/28_code": {"scan"},
     "notebooks/29_music": {"encoder"},
-    "notebooks/33_forecasting": {"smoothing", "temperature"},
+    "notebooks/33_forecasting": {"smoothing", "state space", "temperature"},
 }
 
 # Elements whose text is not running text, by a part of their names.
