@@ -35,7 +35,7 @@ START = (
     "numpy", "matplotlib", "contourpy", "cycler", "kiwisolver", "packaging", "pillow", "pyparsing",
     "python_dateutil", "six",
 )  # fmt: skip
-LARGE = re.compile(r"^helpers/trained/[^/]+\.npz$")  # fetched when it is opened
+LATER = re.compile(r"^helpers/trained/([^/]+\.npz|records/.*\.json)$")  # fetched when opened
 UNUSED = re.compile(  # of the standard library
     r"^(lib2to3|pydoc_data|ensurepip|idlelib|tkinter|turtle|turtledemo|venv)\b"
 )
@@ -58,7 +58,7 @@ def archives(cache: Path) -> dict:
     for name, put_together in live_wheels.ON_DEMAND.items():
         made[f"{name}-data" if name == "sklearn" else name] = put_together()
     made["helpers"] = live_wheels.tree(
-        ROOT / "src" / "helpers", "helpers/", lambda name: not LARGE.match(name)
+        ROOT / "src" / "helpers", "helpers/", lambda name: not LATER.match(name)
     )
     made["experiments"] = live_wheels.tree(
         ROOT / "experiments", "experiments/", lambda name: name.endswith(".py")
@@ -332,9 +332,12 @@ def fill(folder: Path, cache: Path, kernel: Path | None, notebooks: list, second
     for name in CORE:
         shutil.copy(cache / name, folder / name)
     files = {}
-    for path in sorted((ROOT / "src" / "helpers" / "trained").glob("*.npz")):
-        shutil.copy(path, folder / path.name)
-        files[f"{SITE}helpers/trained/{path.name}"] = path.name
+    trained = ROOT / "src" / "helpers" / "trained"
+    for path in sorted(p for p in trained.rglob("*") if p.suffix in (".npz", ".json")):
+        name = path.relative_to(trained).as_posix()
+        if LATER.match(f"helpers/trained/{name}"):
+            files[f"{SITE}helpers/trained/{name}"] = flat = name.replace("/", "-")
+            shutil.copy(path, folder / flat)
     if kernel is not None:
         shutil.copy(kernel, folder / "matmul.wasm")
     for name in ("live.js", "live.css", "worker.mjs"):
