@@ -1,5 +1,6 @@
 """Instruments: they compute what the helpers compute, and everybody can play them."""
 
+import base64
 import json
 import re
 
@@ -7,9 +8,11 @@ import numpy as np
 import pytest
 from test_browser import DESKTOP, HTML, PHONE, find_browser, launched, serving
 
-from helpers import linear_recurrence
-from helpers.activations import sigmoid
-from helpers.lstm import lstm_step
+from helpers import decoding, language_model, layers, linear_recurrence
+from helpers.activations import sigmoid, softmax
+from helpers.lstm import LSTM, lstm_loop, lstm_step
+from helpers.text import Vocabulary
+from helpers.trained import records
 
 SCRIPTS = HTML.parents[1] / "book" / "_assets" / "instruments"
 pytestmark = [
@@ -21,6 +24,7 @@ PLACES = {
     "keep_gate": "notebooks/11_lstm.html",
     "hand_made_cell": "notebooks/11_lstm.html",
     "scan_tree": "notebooks/37_scan.html",
+    "letter_unit": "notebooks/13_lstm_text.html",
 }
 
 
@@ -126,6 +130,96 @@ def test_rounds_of_the_scan_are_those_of_the_figure(compute):
         assert compute(f"scanTree.rounds('{form}', 8).map((r) => r.length)").tolist() == expected
 
 
+@pytest.fixture(scope="module")
+def little():
+    """The model of letter_unit: its file, its symbols, its parameters in float64."""
+    packed = json.loads((SCRIPTS / "letter_unit.json").read_text("utf-8"))
+    return json.dumps(packed), Vocabulary(tuple(packed["symbols"])), params_of(packed)
+
+
+def params_of(packed):
+    """The parameters in the file of letter_unit, float64."""
+    params = {}
+    for name, one in packed["arrays"].items():
+        halves = np.frombuffer(base64.b64decode(one["half"]), "<f2")
+        params[name] = halves.astype(float).reshape(one["shape"])
+    return params
+
+
+def states_of(params, ids):
+    """i, f, g, o, c, h of the helpers' LSTM at every step: (T, 6, H)."""
+    x = layers.embedding_forward(params, np.array(ids)[:, None])
+    hs, cs, steps = lstm_loop(params, x, *np.zeros((2, 1, params["W_hh"].shape[0])))
+    gates = [[step[k][0] for k in (2, 3, 4, 5)] for step in steps]
+    return np.concatenate([np.array(gates), cs, hs], axis=1)
+
+
+def test_letter_unit_is_small_and_complete(little):
+    packed, vocab, params = little
+    assert len(packed) < 120_000
+    assert params["E"].shape[0] == params["W_hy"].shape[1] == len(vocab)
+    record = records.load("letter_unit", records.TRAININGS)
+    best = min((run["result"] for run in record.runs), key=lambda result: result["valid"])
+    assert best["parameters"] == sum(array.size for array in params.values())
+    page = (HTML.parents[1] / "notebooks" / "13_lstm_text.ipynb").read_text("utf-8")
+    for said in (f"{best['parameters']:,} parameters", f"{best['valid']:.2f} bits per character",
+                 f"and {best['test']:.2f} on *Timon"):  # fmt: skip
+        assert said in page
+    assert best["follows"]["characters since the line began"]["unit"] == 6
+    assert best["follows"]["inside a speaker's name"]["r"] < -0.6  # the cell that sinks
+
+
+def test_letters_move_the_unit_as_in_the_helpers(compute, little):
+    packed, vocab, params = little
+    text = "ROMEO\nBut soft, what light through yonder window breaks?\n" * 4
+    ids = vocab.encode(text).tolist()
+    found = compute(
+        f"letterUnit.read(letterUnit.model({packed}), {ids})"
+        ".map((s) => ['i', 'f', 'g', 'o', 'c', 'h'].map((k) => [...s[k]]))"
+    )
+    expected = states_of(params, ids)
+    assert np.allclose(found, expected, rtol=1e-6, atol=1e-9)
+    z, _, _ = language_model.predict(LSTM, params, np.array(ids)[:, None])
+    said = compute(
+        f"(() => {{ const m = letterUnit.model({packed});"
+        f"return [...letterUnit.logits(m, letterUnit.read(m, {ids}).at(-1).h)]; }})()"
+    )
+    assert np.allclose(said, z[-1, 0], rtol=1e-6, atol=1e-9)
+
+
+def test_letters_are_drawn_as_by_the_helpers(compute, little):
+    """With the same chance the browser and decoding.draw take the same letters."""
+    packed, vocab, params = little
+    prompt, n, seed = "JULIET\n", 40, 7
+    code = f"letterUnit.write(letterUnit.model({packed}), {json.dumps(prompt)}, {n}, {seed})"
+    ids = compute(f"letterUnit.encode(letterUnit.model({packed}), {code})").astype(int)
+    again = compute(f"letterUnit.encode(letterUnit.model({packed}), {code})").astype(int)
+    assert len(ids) == n
+    assert np.array_equal(ids, again)
+    chance = compute(
+        f"(() => {{ const r = letterUnit.chance({seed});"
+        f"return Array.from({{ length: {n} }}, () => r()); }})()"
+    )
+    assert ((chance >= 0) & (chance < 1)).all()
+
+    class Chance:
+        random = iter(chance).__next__
+
+    inputs, state = vocab.encode(prompt)[:, None], None
+    for expected in ids:
+        z, state, _ = language_model.predict(LSTM, params, inputs, state)
+        p = softmax(decoding.at_temperature(z[-1, 0], 0.7))
+        assert decoding.draw(p, Chance) == expected
+        inputs = np.array([[expected]])
+
+
+@pytest.mark.parametrize("half", ["0000", "0080", "0100", "ff03", "0004", "003c", "00c0", "ff7b"])
+def test_halves_are_read_to_the_bit(compute, half):
+    raw = bytes.fromhex(half)
+    value = compute(f"[...letterUnit.halves('{base64.b64encode(raw).decode()}')]")
+    assert value == np.frombuffer(raw, "<f2").astype(float)
+
+
 # ---------- the pages ----------
 
 
@@ -149,6 +243,15 @@ def test_first_state_is_printed_without_javascript(site, chromium, name):
         assert np.allclose(numbers, 0.9 ** np.array([10, 20, 40, 60]), atol=6e-5, rtol=2e-3)
     if name == "keep_gate":
         assert "0.7311" in text and "2.21" in text
+    if name == "letter_unit":
+        packed = json.loads((SCRIPTS / "letter_unit.json").read_text("utf-8"))
+        read = "ROMEO\nBut soft, what light through yonder window breaks?\n"
+        ids = Vocabulary(tuple(packed["symbols"])).encode(read)
+        ends = [5, *(read.index(word) + len(word) - 1 for word in ("soft", ",", "through"))]
+        ends += [read.index(word) + len(word) - 1 for word in ("window", "breaks", "?")]
+        cells = states_of(params_of(packed), ids)[[*ends, len(read) - 1], 4, 6]
+        shown = [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d", text)]
+        assert np.allclose(shown, cells, atol=0.051)
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -215,6 +318,50 @@ def test_scan_is_stepped_and_edited(site, chromium):
     box.locator("select").last.select_option(index=3)
     states = box.locator("tbody tr td:last-child").all_inner_texts()[1:]
     assert states == ["−1", "−1", "1", "−1", "−1", "−1", "1", "1"]
+    tab.close()
+
+
+def test_letters_are_read_only_once_touched(site, chromium, little):
+    _, vocab, params = little
+    tab = chromium.new_page(viewport=PHONE)
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    box = at(tab, site, "letter_unit")
+    assert "first state" in box.inner_text()
+    assert not [url for url in asked if "letter_unit.json" in url]
+    box.get_by_label("text").fill("JULIET\nBy ∞ and by")
+    status = box.locator(".instrument-status")
+    box.locator("[data-at='0']").wait_for()
+    assert "1 of the characters" in status.inner_text()
+    assert "first state" not in box.inner_text()
+    box.locator("[data-at='12']").hover()
+    unit = int(box.locator("output").first.inner_text())
+    expected = states_of(params, vocab.encode("JULIET\nBy  and by"))[12, :, unit]
+    numbers = re.findall(r"= (−?[\d.]+)", status.inner_text())
+    numbers = [float(n.replace("−", "-")) for n in numbers]
+    assert np.allclose(numbers, expected[[4, 0, 1, 3, 2, 5]], atol=0.0051)
+    before = box.get_by_label("text").input_value()
+    box.get_by_role("button", name="Write on").click()
+    tab.wait_for_function("(old) => document.querySelector('.letter-unit-field textarea').value"
+                          ".length > old.length + 50", arg=before)  # fmt: skip
+    box.get_by_label("text").fill("")
+    assert "no text" in status.inner_text()
+    assert all(url.startswith(site) for url in asked)
+    assert sum("letter_unit.json" in url for url in asked) == 1
+    tab.close()
+
+
+def test_letters_without_their_model_say_so(site, chromium):
+    tab = chromium.new_page()
+    tab.route("**/letter_unit.json*", lambda route: route.fulfill(status=404))
+    box = at(tab, site, "letter_unit")
+    box.get_by_role("button", name="Write on").click()
+    box.get_by_text("could not be loaded").wait_for()
+    assert "first state" in box.inner_text()
+    tab.goto((HTML / PLACES["letter_unit"]).as_uri())
+    tab.get_by_role("button", name="Write on").click()
+    tab.get_by_text("through a server").wait_for()
+    assert "first state" in tab.locator('[data-instrument="letter_unit"]').inner_text()
     tab.close()
 
 

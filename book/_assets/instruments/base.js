@@ -1,6 +1,7 @@
 /* What all instruments share: drawing on axes, sliders with labels, a line that says the state in
    words. Plain JavaScript and SVG. An instrument is a function that fills a box:
-   instruments.define("name", (box) => { … }). Nothing moves by itself. */
+   instruments.define("name", (box, words) => { … }), where words are the nodes of the first state,
+   which are taken out of the box. Nothing moves by itself. */
 
 "use strict";
 
@@ -12,7 +13,7 @@ const instruments = {
       const kept = [...box.childNodes];
       box.replaceChildren();
       try {
-        fill(box);
+        fill(box, kept);
         box.classList.add("is-ready");
       } catch (error) {
         console.error(error);
