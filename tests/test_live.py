@@ -252,6 +252,8 @@ def test_a_time_belongs_to_the_code_that_was_timed():
     times = {live_pages.digest("a = 1"): 30.0}
     told = live_pages.page_of(notebook(("c", "a = 1\n"), ("c", "a = 2")), times)["cells"]
     assert told == [{"seconds": 30.0}, {}]
+    unfinished = live_pages.page_of(notebook(("c", "a = 1")), {live_pages.digest("a = 1"): -99.0})
+    assert unfinished["cells"] == [{"seconds": 99.0, "more": True}]
 
 
 def test_real_scikit_learn_comes_only_where_it_is_needed():

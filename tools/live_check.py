@@ -181,6 +181,8 @@ def compare(context, site: str, path: Path, patience: float = PATIENCE) -> Row:
                 page.press(n, "Run", patience)
             except Exception as error:
                 row.errors.append(f"cell {n + 1}: {str(error).splitlines()[0]}")
+                took = processor_seconds() - start
+                row.times[live_pages.digest(before["code"])] = -round(took, 1)  # and not done
                 break
             took = processor_seconds() - start
             if took >= LONG:

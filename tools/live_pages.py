@@ -213,7 +213,9 @@ def page_of(notebook: dict, seconds: dict) -> dict:
     for code, lacks in zip(codes, needs(codes)):
         about = {"needs": lacks} if lacks else {}
         if digest(code) in seconds and not lacks:
-            about["seconds"] = seconds[digest(code)]
+            about["seconds"] = abs(seconds[digest(code)])
+            if seconds[digest(code)] < 0:  # it was stopped then, and would have taken longer
+                about["more"] = True
         cells.append(about)
     lacking = {code for code, lacks in zip(codes, needs(codes)) if lacks}
     asked = exercises(notebook)

@@ -21,8 +21,11 @@ const status = () => {
   made.setAttribute("role", "status");
   return made;
 };
-const lasts = (seconds) =>
-  seconds < 90 ? `about ${Math.round(seconds)} seconds` : `about ${Math.round(seconds / 60)} minutes`;
+const lasts = (seconds, more) => {
+  const about = more ? "more than" : "about";
+  if (seconds < 90) return `${about} ${Math.round(seconds)} seconds`;
+  return `${about} ${Math.round(seconds / 60)} minutes`;
+};
 
 let app;
 export function begin(bar) {
@@ -113,7 +116,7 @@ function application(bar) {
         cell.tools.append(make("span", { className: "live-note", textContent }));
       }
       if (about.seconds >= LONG) {
-        const textContent = `takes ${lasts(about.seconds)}`;
+        const textContent = `takes ${lasts(about.seconds, about.more)}`;
         cell.tools.append(make("span", { className: "live-note", textContent }));
       }
       cell.tools.append(cell.mark);
@@ -172,7 +175,7 @@ function application(bar) {
     const cell = (current = queue.shift());
     Object.assign(cell, { text: { stdout: "", stderr: "" }, images: 0, begun: false });
     const seconds = secondsOf(cell);
-    busy(seconds >= LONG ? `running, ${lasts(seconds)}…` : "running…");
+    busy(seconds >= LONG ? `running, ${lasts(seconds, cell.about.more)}…` : "running…");
     worker.postMessage({ kind: "run", source: textOf(cell), name: cell.name });
   }
 
