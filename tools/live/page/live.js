@@ -23,7 +23,7 @@ const status = () => {
 };
 const lasts = (seconds, more) => {
   const about = more ? "more than" : "about";
-  if (seconds < 90) return `${about} ${Math.round(seconds)} seconds`;
+  if (seconds < 150) return `${about} ${Math.round(seconds)} seconds`;
   return `${about} ${Math.round(seconds / 60)} minutes`;
 };
 
