@@ -200,9 +200,9 @@ const letterUnit = {
     page.replaceChildren();
     symbols.forEach((symbol, t) => {
       const share = values[coloured][t] / largest;
-      const rgb = share < 0 ? "0 114 178" : "230 159 0";
       const span = element("span", { "data-at": t, text: symbol === "\n" ? "↵" : symbol }, page);
-      span.style.background = `rgb(${rgb} / ${(0.62 * Math.min(1, Math.abs(share))).toFixed(3)})`;
+      span.style.setProperty("--hue", share < 0 ? "0 114 178" : "230 159 0");
+      span.style.setProperty("--share", Math.min(1, Math.abs(share)).toFixed(3));
       if (t === at) span.className = "is-here";
       if (symbol === "\n") page.append("\n");
     });
@@ -215,7 +215,7 @@ const letterUnit = {
     const low = kinds.some((name) => "cgh".includes(name)) ? -largest : 0;
     const say = (v) => v.toFixed(2).replace("-", "−");
     const plot = axes(drawings, {
-      width: 520, height: 190, x: [1, Math.max(2, steps.length)], y: [low, largest],
+      width: 400, height: 190, x: [1, Math.max(2, steps.length)], y: [low, largest],
       ticks: { x: [1, steps.length], y: [low, (low + largest) / 2, largest].map((v) => Number(v.toFixed(1))) },
       xlabel: "letter", ylabel: kinds.join(", "),
       name: `Unit ${unit} over the letters: ${letterUnit.SHOWN[kind]}`,

@@ -131,7 +131,7 @@ const scanTree = {
       rows[round.value].forEach((pair, t) => {
         const known = pair.from === 0;
         [known && t === 0 ? "1" : pair.from === t ? `${t + 1}` : `${pair.from + 1} to ${t + 1}`,
-         scanTree.say(pair.a), scanTree.say(pair.b), known ? scanTree.say(pair.b) : "not yet known",
+         scanTree.say(pair.a), scanTree.say(pair.b), known ? scanTree.say(pair.b) : "unknown",
         ].forEach((text, n) => (lines[t].cells[n].textContent = text));
       });
       back.disabled = round.value === 0;
@@ -207,8 +207,12 @@ const scanTree = {
     const x = (t) => left + gap * (t + 0.5);
     const y = (r) => 14 + high * (r + 0.4);
     const boxes = shape("g");
-    for (let r = 0; r <= at; r++) {
+    for (let r = 0; r < rows.length; r++) {
       shape("text", { x: 4, y: y(r) + 4, text: r ? `round ${r}` : "start" }, svg);
+      if (r > at) {
+        scanTree.DIGITS.forEach((_, t) => shape("circle", { class: "dot still", cx: x(t), cy: y(r), r: 2.5 }, svg));
+        continue;
+      }
       const made = r ? rounds[r - 1].map(([, t]) => t) : scanTree.DIGITS.map((_, t) => t);
       rows[r].forEach((pair, t) => {
         if (r) shape("path", { class: "grid", d: `M${x(t)} ${y(r - 1)}V${y(r)}` }, svg);
