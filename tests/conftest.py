@@ -1,8 +1,11 @@
 """Settings that hold for every test, wherever it runs."""
 
 import os
+from pathlib import Path
 
+import headless
 import matplotlib
+import pytest
 from hypothesis import settings
 
 matplotlib.use("Agg")  # no window opens
@@ -37,3 +40,17 @@ def pytest_collection_modifyitems(config, items):
     left_out = [item for item in items if not is_quick(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if is_quick(item)]
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The address of the built pages."""
+    with headless.serving(Path(__file__).resolve().parents[1] / "_build" / "html") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless browser, one for all tests of a file."""
+    with headless.launched() as browser:
+        yield browser

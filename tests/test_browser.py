@@ -6,16 +6,13 @@ names another one. Without a browser the tests are skipped, unless CHROMIUM is s
 
 import functools
 import json
-import os
 import re
-import shutil
-import threading
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
+import headless
 import pytest
+from headless import Quiet, find_browser, launched  # noqa: F401
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 PAGES = sorted(
@@ -23,33 +20,7 @@ PAGES = sorted(
     for path in HTML.rglob("*.html")
     if "_static" not in path.parts and path != HTML / "index.html"  # a redirect to the first page
 )
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
-PLACES = (
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "C:/Program Files/Google/Chrome/Application/chrome.exe",
-    "C:/Program Files (x86)/Google/Chrome/Application/chrome.exe",
-    "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
-)
-# Chromium asks its makers for updates and the like; the pages are what is tested here.
-QUIET = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-domain-reliability",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-pings",
-)
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
-
-
-def find_browser() -> str | None:
-    if named := os.environ.get("CHROMIUM"):
-        return named
-    found = (shutil.which(command) for command in COMMANDS)
-    return next((p for p in (*found, *PLACES) if p and Path(p).exists()), None)
 
 
 pytestmark = [
@@ -82,45 +53,14 @@ class Visit(NamedTuple):
 # ---------- the site and the browser, one of each for all tests ----------
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    # As some hosts do; a browser shows such a file unless it is told to download it.
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".ipynb": "application/json"}
-
-    def log_message(self, *args):
-        pass
-
-
-@contextmanager
 def serving(kind=Quiet):
     """The address of the built pages, served on this machine while the block runs."""
-    handler = functools.partial(kind, directory=str(HTML))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@contextmanager
-def launched():
-    """A headless browser, open while the block runs."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(QUIET))
-        yield browser
-        browser.close()
+    return headless.serving(HTML, kind)
 
 
 @pytest.fixture(scope="module")
-def site():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as browser:
-        yield browser.new_context(color_scheme="light")
+def browser(browser):
+    return browser.new_context(color_scheme="light")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from test_browser import DESKTOP, HTML, PHONE, find_browser, launched, serving
+from test_browser import DESKTOP, HTML, PHONE, find_browser
 
 from helpers import decoding, language_model, layers, linear_recurrence
 from helpers.activations import sigmoid, softmax
@@ -29,21 +29,9 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def site():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def compute(chromium):
+def compute(browser):
     """compute(expression) in an empty page that has all scripts."""
-    tab = chromium.new_page()
+    tab = browser.new_page()
     for script in [SCRIPTS / "base.js", *sorted(set(SCRIPTS.glob("*.js")) - {SCRIPTS / "base.js"})]:
         tab.add_script_tag(content=script.read_text("utf-8"))
     yield lambda expression: np.array(tab.evaluate(expression), float)
@@ -231,8 +219,8 @@ def at(tab, site, name):
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_first_state_is_printed_without_javascript(site, chromium, name):
-    tab = chromium.new_page(java_script_enabled=False)
+def test_first_state_is_printed_without_javascript(site, browser, name):
+    tab = browser.new_page(java_script_enabled=False)
     box = at(tab, site, name)
     text = box.inner_text()
     tab.close()
@@ -255,8 +243,8 @@ def test_first_state_is_printed_without_javascript(site, chromium, name):
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_keyboard_changes_what_is_said(site, chromium, name):
-    tab = chromium.new_page()
+def test_keyboard_changes_what_is_said(site, browser, name):
+    tab = browser.new_page()
     box = at(tab, site, name)
     state = box.locator(".instrument-status, tbody").first
     before = state.inner_text()
@@ -268,8 +256,8 @@ def test_keyboard_changes_what_is_said(site, chromium, name):
 
 
 @pytest.mark.parametrize("kind", ["pair", "real"])
-def test_eigenvalue_follows_the_pointer(site, chromium, kind):
-    tab = chromium.new_page(viewport=DESKTOP)
+def test_eigenvalue_follows_the_pointer(site, browser, kind):
+    tab = browser.new_page(viewport=DESKTOP)
     box = at(tab, site, "eigenvalues")
     box.locator("select").select_option(kind)
     handle = box.locator(".handle").first
@@ -285,8 +273,8 @@ def test_eigenvalue_follows_the_pointer(site, chromium, kind):
     tab.close()
 
 
-def test_inputs_of_the_cell_can_be_changed_and_come_back(site, chromium):
-    tab = chromium.new_page(viewport=PHONE)
+def test_inputs_of_the_cell_can_be_changed_and_come_back(site, browser):
+    tab = browser.new_page(viewport=PHONE)
     box = at(tab, site, "hand_made_cell")
     memory = box.locator("tbody tr:nth-child(2) td.number").nth(3)
     assert memory.inner_text() == "7.0000"
@@ -297,8 +285,8 @@ def test_inputs_of_the_cell_can_be_changed_and_come_back(site, chromium):
     tab.close()
 
 
-def test_scan_is_stepped_and_edited(site, chromium):
-    tab = chromium.new_page(viewport=PHONE)
+def test_scan_is_stepped_and_edited(site, browser):
+    tab = browser.new_page(viewport=PHONE)
     box = at(tab, site, "scan_tree")
     status, on = box.locator(".instrument-status"), box.get_by_role("button", name="One round on")
     assert "2 of 8 states are known: h₁, h₂." in status.inner_text()
@@ -321,9 +309,9 @@ def test_scan_is_stepped_and_edited(site, chromium):
     tab.close()
 
 
-def test_letters_are_read_only_once_touched(site, chromium, little):
+def test_letters_are_read_only_once_touched(site, browser, little):
     _, vocab, params = little
-    tab = chromium.new_page(viewport=PHONE)
+    tab = browser.new_page(viewport=PHONE)
     asked = []
     tab.on("request", lambda request: asked.append(request.url))
     box = at(tab, site, "letter_unit")
@@ -351,8 +339,8 @@ def test_letters_are_read_only_once_touched(site, chromium, little):
     tab.close()
 
 
-def test_letters_without_their_model_say_so(site, chromium):
-    tab = chromium.new_page()
+def test_letters_without_their_model_say_so(site, browser):
+    tab = browser.new_page()
     tab.route("**/letter_unit.json*", lambda route: route.fulfill(status=404))
     box = at(tab, site, "letter_unit")
     box.get_by_role("button", name="Write on").click()
@@ -369,8 +357,8 @@ def test_page_without_an_instrument_loads_no_script():
     assert "instruments/" not in (HTML / "notebooks" / "16_gru.html").read_text("utf-8")
 
 
-def test_broken_instrument_leaves_its_words(site, chromium):
-    tab = chromium.new_page()
+def test_broken_instrument_leaves_its_words(site, browser):
+    tab = browser.new_page()
     tab.route("**/instruments/keep_gate.js*", lambda r: r.fulfill(
         body="instruments.define('keep_gate', () => { throw new Error('broken'); })",
         content_type="text/javascript"))  # fmt: skip

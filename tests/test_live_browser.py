@@ -10,11 +10,13 @@ import shutil
 import time
 from pathlib import Path
 
+import headless
 import live_check
 import live_files
 import live_pages
 import pytest
-from test_browser import OVERFLOW, PHONE, find_browser, launched, violations
+from headless import find_browser
+from test_browser import OVERFLOW, PHONE, violations
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ("03_rnn", "14_variants")
@@ -58,14 +60,8 @@ def html(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(html):
-    with live_check.serving(html) as address:
+    with headless.serving(html, live_check.Handler) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -101,12 +101,6 @@ def site():
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as browser:
-        yield browser
-
-
 # ---------- the budget ----------
 
 

@@ -1,7 +1,7 @@
 """What reader.js does on a page: cards for words of the glossary, and marks on pages read."""
 
 import pytest
-from test_browser import HTML, SETTLE, find_browser, launched, serving, violations
+from test_browser import HTML, SETTLE, find_browser, violations
 
 pytestmark = [
     pytest.mark.skipif(not find_browser(), reason="no browser: see tests/test_browser.py"),
@@ -11,22 +11,10 @@ PAGE = "notebooks/16_gru.html"
 WORD = "a.glossary-term"
 
 
-@pytest.fixture(scope="module")
-def site():
-    with serving() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with launched() as browser:
-        yield browser
-
-
 @pytest.fixture
-def tab(site, chromium):
+def tab(site, browser):
     """A page in a browser that knows nothing yet; what it asks the server for is in `tab.asked`."""
-    tab = chromium.new_page()
+    tab = browser.new_page()
     tab.asked = []
     tab.on("request", lambda request: tab.asked.append(request.url))
     tab.goto(site + PAGE)
@@ -95,8 +83,8 @@ def test_formulas_of_a_definition_are_drawn(tab):
     tab.locator("#glossary-card mjx-container").first.wait_for(state="visible")
 
 
-def test_first_tap_explains_and_second_follows(site, chromium):
-    tab = chromium.new_page(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+def test_first_tap_explains_and_second_follows(site, browser):
+    tab = browser.new_page(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
     tab.goto(site + PAGE)
     word, card = tab.locator(WORD).first, tab.locator("#glossary-card")
     word.tap()
@@ -148,8 +136,8 @@ BROKEN = "localStorage.setItem('networks-that-remember: read', '{not json')"
 
 
 @pytest.mark.parametrize("trouble", [OFF, BROKEN])
-def test_nothing_breaks_where_marks_cannot_be_kept(site, chromium, trouble):
-    tab = chromium.new_page()
+def test_nothing_breaks_where_marks_cannot_be_kept(site, browser, trouble):
+    tab = browser.new_page()
     errors = []
     tab.on("pageerror", lambda error: errors.append(str(error)))
     tab.add_init_script(trouble)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import slides
 from bs4 import BeautifulSoup
-from test_browser import HTML, THIN_OUT, find_browser, launched, violations
+from test_browser import HTML, THIN_OUT, find_browser, violations
 
 DECK = "06_bptt"
 BUILT = sorted(path.stem for path in (HTML / "notebooks").glob("*.html"))
@@ -47,12 +47,6 @@ def folder(tmp_path_factory):
     for name in DECKS:
         slides.write_deck(HTML, name, made)
     return made
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with launched() as browser:
-        yield browser
 
 
 def opened(browser, path: Path, scheme="light", size=(1280, 720)):

@@ -11,62 +11,30 @@ if it was long; the pages say so before such a cell starts.
 """
 
 import argparse
-import functools
 import json
 import os
 import re
-import shutil
 import sys
-import threading
 import time
-from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import NamedTuple
 
+import headless
 import live_pages
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 LONG = 5  # seconds from which on a cell's time is kept
 PATIENCE = 240  # seconds for one cell
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder without a word, and remembers what it was asked for, and how many bytes."""
+class Handler(headless.Quiet):
+    """Remembers what it was asked for, and how many bytes."""
 
     seen = []
-
-    def log_message(self, *args):
-        pass
 
     def copyfile(self, source, target):
         self.seen.append((self.path, os.fstat(source.fileno()).st_size))
         super().copyfile(source, target)
-
-
-@contextmanager
-def serving(folder: Path):
-    """The address of a folder, served on this machine while the block runs."""
-    handler = functools.partial(Handler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@contextmanager
-def launched():
-    """A headless browser, open while the block runs."""
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, COMMANDS)), None)
-    if path is None:
-        raise FileNotFoundError("no browser: install chromium or set CHROMIUM to one")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 LOOK = """() => [...document.querySelectorAll('.bd-article div.cell')]
@@ -236,7 +204,7 @@ def main() -> int:
     times = json.loads(options.times.read_text(encoding="utf-8")) if kept else {}
     table, details = HEAD, ""
     print(HEAD, end="")
-    with serving(options.html) as site, launched() as browser:
+    with headless.serving(options.html) as site, headless.launched() as browser:
         for path in wanted:
             context = browser.new_context()
             try:

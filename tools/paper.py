@@ -14,13 +14,14 @@ import hashlib
 import html
 import os
 import re
-import shutil
 import sys
 import uuid
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import headless
 from bs4 import BeautifulSoup, Tag
 
 TITLE, AUTHOR = "Networks That Remember", "The Networks That Remember authors"
@@ -30,7 +31,6 @@ LEFT_OUT = (
     "details.hide, .hide.above-input, button, .d-print-none"
 )
 LAST = ("Solutions", "Answers")
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
 
 
 class Page(NamedTuple):
@@ -272,34 +272,37 @@ def one_page(pages: list[Page], static: str) -> str:
     )
 
 
+def write_page(site: Path, folder: Path) -> tuple[list[Page], Path]:
+    """The pages of the book, and the file in `folder` that holds them as one document."""
+    folder.mkdir(parents=True, exist_ok=True)
+    way = os.path.relpath(site, folder)
+    pages, target = bind(site, way), folder / "book.html"
+    target.write_text(one_page(pages, f"{way}/_static"), "utf-8")
+    return pages, target
+
+
 # ---------- the browser ----------
 
 
-def find_browser() -> str:
-    """Raises: FileNotFoundError if there is none."""
-    if named := os.environ.get("CHROMIUM"):
-        return named
-    for command in COMMANDS:
-        if path := shutil.which(command):
-            return path
-    raise FileNotFoundError("no browser: install chromium, or set CHROMIUM to one")
+@contextmanager
+def opened(page: Path):
+    """A tab with the page, formulas set and pictures loaded, open while the block runs.
 
-
-def opened(playwright, page: Path):
-    """A tab with the page, formulas set and pictures loaded; nothing may be missing."""
-    browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
-    tab = browser.new_page()
-    tab.set_default_timeout(600_000)
-    failed = []
-    tab.on("requestfailed", lambda request: failed.append(request.url))
-    tab.goto(page.resolve().as_uri())
-    tab.wait_for_function("() => window.MathJax?.startup?.promise?.then(() => true) ?? false")
-    tab.evaluate("() => Promise.all([...document.images].map(i => { i.loading = 'eager';"
-                 " return i.decode().catch(() => null); }))")  # fmt: skip
-    missing = tab.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
-    if failed or missing:
-        raise RuntimeError(f"missing on the page: {(failed + missing)[:3]}")
-    return tab
+    Raises: FileNotFoundError without a browser; RuntimeError if something is missing on the page.
+    """
+    with headless.launched() as browser:
+        tab = browser.new_page()
+        tab.set_default_timeout(600_000)
+        failed = []
+        tab.on("requestfailed", lambda request: failed.append(request.url))
+        tab.goto(page.resolve().as_uri())
+        tab.wait_for_function("() => window.MathJax?.startup?.promise?.then(() => true) ?? false")
+        tab.evaluate("() => Promise.all([...document.images].map(i => { i.loading = 'eager';"
+                     " return i.decode().catch(() => null); }))")  # fmt: skip
+        missing = tab.evaluate("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+        if failed or missing:
+            raise RuntimeError(f"missing on the page: {(failed + missing)[:3]}")
+        yield tab
 
 
 FOOTER = (
@@ -319,18 +322,12 @@ def shrink(path: Path) -> None:
 
 
 def make_pdf(site: Path, folder: Path) -> Path:
-    from playwright.sync_api import sync_playwright
-
-    folder.mkdir(parents=True, exist_ok=True)
-    way = os.path.relpath(site, folder)
-    (folder / "book.html").write_text(one_page(bind(site, way), f"{way}/_static"), "utf-8")
     target = folder / f"{NAME}.pdf"
-    with sync_playwright() as playwright:
-        tab = opened(playwright, folder / "book.html")
+    _, page = write_page(site, folder)
+    with opened(page) as tab:
         tab.pdf(path=target, prefer_css_page_size=True, print_background=True, outline=True,
                 tagged=True, display_header_footer=True, header_template="<span></span>",
                 footer_template=FOOTER)  # fmt: skip
-        tab.context.browser.close()
     shrink(target)
     return target
 
@@ -405,16 +402,9 @@ def navigation(pages: list[Page]) -> str:
 
 
 def make_epub(site: Path, folder: Path, modified: str = "2026-01-01T00:00:00Z") -> Path:
-    from playwright.sync_api import sync_playwright
-
-    folder.mkdir(parents=True, exist_ok=True)
-    way = os.path.relpath(site, folder)
-    pages = bind(site, way)
-    (folder / "epub.html").write_text(one_page(pages, f"{way}/_static"), "utf-8")
-    with sync_playwright() as playwright:
-        tab = opened(playwright, folder / "epub.html")
+    pages, page = write_page(site, folder)
+    with opened(page) as tab:
         serialised = dict(tab.evaluate(AS_XHTML))
-        tab.context.browser.close()
     files = {name: text.encode() for name, text in chapter_files(pages, serialised).items()}
     files["contents.xhtml"] = navigation(pages).encode()
     pygments = (site / "_static" / "pygments.css").read_text("utf-8")
