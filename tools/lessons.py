@@ -151,9 +151,9 @@ def page() -> str:
     """The whole page. A part that is written for a notebook to come waits in the TOML file."""
     hand = tomllib.loads(HAND.read_text("utf-8"))
     parts = [HEAD.rstrip(), hand.pop("page")["text"].strip()]
-    found, chapter = course.notebooks(), None
+    found, places, chapter = course.notebooks(), course.chapters(), None
     for notebook in found:
-        if (new := course.chapters()[notebook.name]) != chapter:
+        if (new := places[notebook.name]) != chapter:
             chapter = new
             parts.append(f"## {chapter_title(chapter) if chapter else 'Before chapter 1'}")
         parts.append(plan(notebook, hand.get(notebook.name, {})))

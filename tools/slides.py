@@ -12,6 +12,7 @@ page a slide.
 """
 
 import base64
+import itertools
 import math
 import re
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import course
 from bs4 import BeautifulSoup, Tag
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -533,16 +535,13 @@ def mathjax() -> str:
 
 
 def in_order(site: Path) -> list[tuple[str, list[str]]]:
-    """(chapter, its notebooks) from the table of contents, those that are built."""
-    chapters = [("", [])]
-    for line in (ROOT / "_toc.yml").read_text("utf-8").splitlines():
-        if new := re.search(r"file: book/(chapter\d+)$", line):
-            chapters.append((new[1], []))
-        elif found := re.search(r"file: notebooks/(\S+)$", line):
-            chapters[-1][1].append(found[1])
-    built = {path.stem for path in (site / "notebooks").glob("*.html")}
-    found = [(chapter, [name for name in names if name in built]) for chapter, names in chapters]
-    return [(chapter, names) for chapter, names in found if names]
+    """(chapter, its notebooks) in the order of the table of contents, those that are built."""
+    places = course.chapters()
+    built = [name for name in places if (site / "notebooks" / f"{name}.html").exists()]
+    return [
+        (f"chapter{chapter}" if chapter else "", list(names))
+        for chapter, names in itertools.groupby(built, key=places.get)
+    ]
 
 
 def write_deck(site: Path, name: str, folder: Path) -> tuple[str, int]:
