@@ -61,16 +61,6 @@ def init_lstm(D, H, rng, dtype=np.float32):
     return set_forget_bias(LSTM, params, SETTINGS["forget bias"])
 
 
-def lstm_forward(params, x, h0=None):
-    """The LSTM as a `Layer`."""
-    return unroll.forward(LSTM, params, x, h0)
-
-
-def lstm_backward(params, cache, dh):
-    """Its way back."""
-    return unroll.backward(LSTM, params, cache, dh)
-
-
 def attention_layer(positions):
     """Causal self-attention with one head, with or without positions."""
     return Layer(
@@ -80,7 +70,7 @@ def attention_layer(positions):
 
 
 MEMORIES = {
-    "LSTM": Layer("lstm", init_lstm, lstm_forward, lstm_backward),
+    "LSTM": Layer("lstm", init_lstm, partial(unroll.forward, LSTM), partial(unroll.backward, LSTM)),
     "sum": SUM,
     "decay": DECAY,
     "delta": DELTA,
