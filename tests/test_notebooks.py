@@ -37,8 +37,10 @@ def test_notebook_is_valid_and_runs_on_python3(path):
 
 
 def test_notebooks_are_numbered_without_a_gap():
-    numbers = [path.stem.split("_")[0] for path in NOTEBOOKS]
-    assert numbers == [f"{n:02d}" for n in range(len(NOTEBOOKS))]
+    numbers = [path.stem.split("_")[0] for path in NOTEBOOKS]  # 08b goes on from 08
+    whole = [number for number in numbers if number.isdigit()]
+    assert whole == [f"{n:02d}" for n in range(len(whole))]
+    assert all(n[:-1] in whole and n[-1] == "b" for n in set(numbers) - set(whole))
 
 
 def test_table_of_contents_lists_every_notebook_in_order():
@@ -61,7 +63,7 @@ def test_labels_are_unique_in_the_book():
 
 
 LEADS = re.compile(
-    r"([\w’-]+) (?:of|from|in) \[[^\]]*\]\((?:\.\./)?(?:notebooks/)?(\d\d_\w+)\.ipynb\)"
+    r"([\w’-]+) (?:of|from|in) \[[^\]]*\]\((?:\.\./)?(?:notebooks/)?(\d\d[a-z]?_\w+)\.ipynb\)"
 )
 ANY_PAGE = set(
     "chapter convention kind measure notebook page question rest section sense subject".split()

@@ -51,7 +51,7 @@ class Notebook(NamedTuple):
 
     @property
     def number(self) -> str:
-        return self.name[:2]
+        return self.name.split("_")[0]
 
 
 def read(path: Path) -> Notebook:

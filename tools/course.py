@@ -15,7 +15,7 @@ import anatomy
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "book" / "teach.md"
 LEVELS = anatomy.LEVELS.split("|")
-LINK = re.compile(r"\((?:\.\./notebooks/)?(\d\d)_\w+\.ipynb\)")
+LINK = re.compile(r"\((?:\.\./notebooks/)?(\d\d[a-z]?)_\w+\.ipynb\)")
 LEFT, WIDTH, HEIGHT, BOX_W, BOX_H = 62, 75, 66, 67, 34  # of the heads, a column, a row, a box
 
 
@@ -117,14 +117,14 @@ def arrow(start: tuple, end: tuple) -> str:
 def drawing_of_the_book() -> str:
     found = notebooks()
     needs = without_detours({nb.number: needed_first(nb) for nb in found})
-    places = {stem[:2]: chapter for stem, chapter in chapters().items()}
+    places = {stem.split("_")[0]: chapter for stem, chapter in chapters().items()}
     names = {nb.number: short(nb.name) for nb in found}
     return "```{raw} html\n" + drawing(needs, places, names) + "\n```"
 
 
 def short(name: str) -> str:
     """A name that fits a box: 05_char_rnn → char rnn."""
-    name = name[3:].replace("_", " ")
+    name = name.split("_", 1)[1].replace("_", " ")
     return name if len(name) <= 12 else name[:11] + "…"
 
 

@@ -62,7 +62,7 @@ def one_line(text: str) -> str:
 
 def from_here(text: str) -> str:
     """Links between notebooks, as they are written on a page of book/."""
-    text = re.sub(r"\]\((\d\d_\w+\.ipynb)", r"](../notebooks/\1", text)
+    text = re.sub(r"\]\((\d\d[a-z]?_\w+\.ipynb)", r"](../notebooks/\1", text)
     return text.replace("](../book/", "](")
 
 
