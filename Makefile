@@ -73,6 +73,10 @@ autograder: $(VENV)-autograder/.installed  ## assignments with points for nbgrad
 slides: _build/.book  ## slides of every notebook, with notes: _build/slides
 	$(BIN)/python tools/slides.py _build/html _build/slides
 
+.PHONY: sheets
+sheets: _build/.book  ## a summary sheet of each chapter to print: _build/sheets
+	$(BIN)/python tools/sheets.py _build/html _build/sheets
+
 test-slides: _build/.book  ## look at every slide in a browser (make test looks at one deck)
 	SLIDES=all $(BIN)/python -m pytest -n $(WORKERS) tests/test_slides.py
 
