@@ -2,7 +2,8 @@
 
 A design is three functions. `windowed` makes one from any network that maps x (T, B, (2k+1)D) to
 scores (T, B, C): a feed-forward network, Elman's, Jordan's. `recurrent` makes one of the taggers of
-`helpers.tagger`. Shapes: T words, B sentences, V words known, D embedding size, C tags.
+`helpers.tagger`. With chain=True a design has a conditional random field on top, see `helpers.crf`.
+Shapes: T words, B sentences, V words known, D embedding size, C tags.
 """
 
 from collections import defaultdict
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from helpers import layers, rnn, tagger, unroll
+from helpers import crf, layers, rnn, tagger, unroll
 from helpers.activations import dtanh
 from helpers.data import slots
 from helpers.losses import cross_entropy
@@ -32,6 +33,22 @@ class Design(NamedTuple):
     loss_and_grads: Callable
 
 
+# --- What the scores of the words are for ------------------------------------------------------
+
+
+def each_word(params, z, targets, lengths):
+    """Cross-entropy of each word: the loss, dz, and no other gradient."""
+    return *cross_entropy(z, targets, sequence_mask(lengths, len(z))), {}
+
+
+def whole_path(params, z, targets, lengths):
+    """−log p of whole paths, in nats a word: the loss, dz, and the gradient of the crf."""
+    loss, grads, _ = crf.crf_loss(z, targets, lengths, crf.crf_of(params))
+    return loss, grads.pop("z"), grads
+
+
+TOPS = {False: (dict, each_word), True: (lambda: crf.init_crf(C), whole_path)}
+
 # --- Windows ------------------------------------------------------------------------------------
 
 
@@ -43,12 +60,14 @@ def window(ids, lengths, k, edge):
     return np.stack([wide[j : j + T] for j in range(2 * k + 1)], axis=-1)
 
 
-def windowed(network, k) -> Design:
+def windowed(network, k, chain=False) -> Design:
     """A design that reads each word with k neighbours on either side."""
     init, forward, backward = network
+    start_chain, score = TOPS[chain]
 
     def begin(V, H, rng):  # one row more: the edge of a sentence
-        return {**layers.init_embedding(V + 1, D, rng), **init((2 * k + 1) * D, H, rng)}
+        E = layers.init_embedding(V + 1, D, rng)
+        return {**E, **init((2 * k + 1) * D, H, rng), **start_chain()}
 
     def run(params, ids, lengths):
         near = window(ids, lengths, k, edge=len(params["E"]) - 1)
@@ -57,10 +76,10 @@ def windowed(network, k) -> Design:
 
     def loss_and_grads(params, ids, targets, lengths):
         near, z, cache = run(params, ids, lengths)
-        loss, dz = cross_entropy(z, targets, sequence_mask(lengths, len(ids)))
+        loss, dz, top = score(params, z, targets, lengths)
         grads, dx = backward(params, cache, dz)
         dx = dx.reshape(*near.shape, D)
-        return loss, {**grads, **layers.embedding_backward(params, near, dx)}
+        return loss, {**grads, **layers.embedding_backward(params, near, dx), **top}
 
     return Design(begin, lambda *a: run(*a)[1], loss_and_grads)
 
@@ -120,17 +139,19 @@ JORDAN = (init_jordan, jordan_forward, jordan_backward)
 # --- Taggers ------------------------------------------------------------------------------------
 
 
-def recurrent(cell, both) -> Design:
+def recurrent(cell, both, chain=False) -> Design:
     """Embedding, a recurrent layer in one direction or both, read-out: `helpers.tagger`."""
+    start_chain, _ = TOPS[chain]
+    model = crf if chain else tagger
 
     def begin(V, H, rng):
-        return tagger.init_tagger(cell, V, D, H, C, rng, bidirectional=both)
+        return tagger.init_tagger(cell, V, D, H, C, rng, bidirectional=both) | start_chain()
 
     def predict(params, ids, lengths):
         return tagger.predict(cell, params, ids, lengths)
 
     def loss_and_grads(params, ids, targets, lengths):
-        loss, grads, _ = tagger.loss_and_grads(cell, params, ids, targets, lengths)
+        loss, grads, _ = model.loss_and_grads(cell, params, ids, targets, lengths)
         return loss, grads
 
     return Design(begin, predict, loss_and_grads)
@@ -181,7 +202,9 @@ def batches(material: Material, rng, rates, B=32):
         yield Batch(slots.drop_words(ids, rates, vocab, rng), targets, lengths)
 
 
-def learn(design: Design, H: int, material: Material, n: int = 500, drop=None) -> dict:
+def learn(
+    design: Design, H: int, material: Material, n: int = 500, drop=None, rate: float = 0.02
+) -> dict:
     """Train on a split; drop: rates of word dropout (V,), by rarity if None."""
     rng = np.random.default_rng(100 + material.seed)
     params = design.begin(len(material.vocab), H, rng)
@@ -190,20 +213,23 @@ def learn(design: Design, H: int, material: Material, n: int = 500, drop=None) -
         return *design.loss_and_grads(params, batch.ids, batch.targets, batch.lengths), None
 
     feed = batches(material, rng, material.rates if drop is None else drop)
-    train(step, params, feed, n, lr=linear_decay(0.02, n), max_norm=1.0, progress=False)
+    train(step, params, feed, n, lr=linear_decay(rate, n), max_norm=1.0, progress=False)
     return params
 
 
-def tag(design: Design, params: dict, sentences, vocab) -> list:
-    """The most probable tag of every word, sentence by sentence."""
+def tag(design: Design, params: dict, sentences, vocab, chain: dict | None = None) -> list:
+    """The best tag of every word, or with a crf (chain) the best path of every sentence."""
     ids, lengths = pad([vocab.encode(words) for words, _ in sentences])
-    best = design.predict(params, ids, lengths).argmax(axis=-1)
+    z = design.predict(params, ids, lengths)
+    if chain is not None:
+        return [slots.TAGS.decode(path) for path in crf.decode(z, lengths, chain)]
+    best = z.argmax(axis=-1)
     return [slots.TAGS.decode(best[:n, b]) for b, n in enumerate(lengths)]
 
 
-def f1_of(design: Design, params: dict, sentences, vocab) -> float:
+def f1_of(design: Design, params: dict, sentences, vocab, chain: dict | None = None) -> float:
     """F1 of the slots that are found in sentences."""
-    said = tag(design, params, sentences, vocab)
+    said = tag(design, params, sentences, vocab, chain)
     return slots.score_spans([tags for _, tags in sentences], said).f1
 
 

@@ -8,6 +8,7 @@
       checks          Checks at the public boundary: an error names the argument and what it got
       classifier      One label for a whole sequence: four ways to read out all its states
       conv            Convolution in space and in time: the same weights at every place and step
+      crf             A conditional random field: the labels of a sentence are chosen together
       ctc             CTC: from frames to labels, without an alignment between them
       decoding        From a decoder to an answer: greedy, sampling, beam search
       echo_state      Echo state networks: a random recurrent layer, and a read-out in closed form
