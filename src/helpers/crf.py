@@ -1,8 +1,8 @@
 """A conditional random field: the labels of a sentence are chosen together.
 
-A tagger gives each word t a score z_t[j] for each of C labels, and each word takes its best label by
-itself. Here a whole path y_1 … y_T of labels gets one score, with a number for each label that
-follows another, and one for each label at the start and at the end (the linear chain):
+A tagger gives each word t a score z_t[j] for each of C labels, and takes the best label of each
+word by itself. Here a whole path y_1 … y_T of labels gets one score, with a number for each label
+that follows another, and one for each label at the start and at the end (the linear chain):
 
     s(y) = b_start[y_1] + Σ_t z_t[y_t] + Σ_t A[y_{t−1}, y_t] + b_end[y_T]
     p(y) = exp(s(y)) / Z,     Z = Σ over all C^T paths of exp(s)
@@ -14,8 +14,8 @@ fast form for a padded batch.
 `crf` is a dict: A (C, C), a row for each label before, b_start (C,) and b_end (C,). Their entries
 may be −∞: what is forbidden has probability 0, adds nothing to Z and gets no gradient. (A large
 negative number does nearly the same, but then a forbidden target has a huge loss in place of an
-error, and where every path is forbidden one of them is said to be the best.)
-What is learned stays finite, and the rules of `bio_rules` are added to it, see `add_rules`.
+error, and where every path is forbidden one of them is said to be the best.) What is learned stays
+finite, and the rules of `bio_rules` are added to it, see `add_rules`.
 
 Shapes: T words, B sentences, C labels. Source: Lafferty, McCallum & Pereira (2001); on top of a
 recurrent network: Huang, Xu & Yu (2015), Lample et al. (2016).
