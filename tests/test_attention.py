@@ -7,11 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import attention, gradcheck
-from helpers.attention import ADDITIVE, DOT, GENERAL, attend_backward, attend_forward
+from helpers.attention import (
+    ADDITIVE,
+    DOT,
+    GENERAL,
+    SCALED_DOT,
+    attend_backward,
+    attend_forward,
+)
 from helpers.checks import NonFiniteError
 
 RNG = np.random.default_rng
-scores = pytest.mark.parametrize("score", [DOT, GENERAL, ADDITIVE], ids=lambda s: s.name)
+scores = pytest.mark.parametrize(
+    "score", [DOT, SCALED_DOT, GENERAL, ADDITIVE], ids=lambda s: s.name
+)
 LENGTHS = np.array([4, 1, 3])
 
 
@@ -38,7 +47,7 @@ def test_weights_and_contexts_are_what_a_loop_computes(score):
             if score is ADDITIVE:
                 e.append(np.tanh(q @ params["W_q"] + m @ params["W_m"]) @ params["v_a"])
             else:
-                e.append(q @ m)
+                e.append(q @ m / (np.sqrt(len(q)) if score is SCALED_DOT else 1))
         alpha = np.exp(e) / np.exp(e).sum()
         np.testing.assert_allclose(weights[t, b, : LENGTHS[b]], alpha, rtol=0, atol=1e-14)
         np.testing.assert_allclose(
@@ -48,7 +57,7 @@ def test_weights_and_contexts_are_what_a_loop_computes(score):
 
 @scores
 def test_gradients_against_finite_differences(score):
-    params, queries, memory, real, R = problem(score, M=None if score is DOT else 2)
+    params, queries, memory, real, R = problem(score, M=None if score in (DOT, SCALED_DOT) else 2)
     _, _, cache = attend_forward(score, params, queries, memory, real)
     grads, dqueries, dmemory = attend_backward(score, params, cache, R)
     errors = gradcheck.compare(
@@ -75,6 +84,7 @@ def test_gradients_against_autograd(score):
         e = hidden @ p["v_a"]
     else:
         e = torch.einsum("sbh,tbh->sbt", q @ p["W_a"] if score is GENERAL else q, m)
+        e = e / 3**0.5 if score is SCALED_DOT else e
     weights = e.masked_fill(~torch.from_numpy(real.T), -torch.inf).softmax(-1)
     (torch.einsum("sbt,tbm->sbm", weights, m) * torch.tensor(R)).sum().backward()
     for ours, theirs in [(dqueries, q), (dmemory, m), *((grads[k], p[k]) for k in params)]:
@@ -119,6 +129,16 @@ def test_degenerate_equalities():
     # One place: whatever the query, it is what attention returns.
     alone, _, _ = attend_forward(DOT, {}, queries, memory[:1], real[:1])
     np.testing.assert_array_equal(alone, np.broadcast_to(memory[:1], alone.shape))
+
+
+@scores
+def test_one_query_is_a_row_of_many(score):
+    params, queries, memory, real, _ = problem(score)
+    contexts, weights, _ = attend_forward(score, params, queries, memory, real)
+    for t, q_t in enumerate(queries):
+        c, alpha = attention.attend_step(score, params, q_t, memory, real)
+        np.testing.assert_allclose(c, contexts[t], rtol=0, atol=1e-14)
+        np.testing.assert_allclose(alpha, weights[t], rtol=0, atol=1e-14)
 
 
 @scores

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import gradcheck, seq2seq, unroll
-from helpers.attention import ADDITIVE, DOT, GENERAL
+from helpers.attention import ADDITIVE, DOT, GENERAL, SCALED_DOT
 from helpers.checks import NonFiniteError
 from helpers.gru import GRU
 from helpers.lstm import LSTM, PEEPHOLE
@@ -31,12 +31,23 @@ EVERY = [
         (False, True),
     )
 ]
+WAITING = [  # orders in which an answer enters the recurrence
+    (Seq2Seq(cell, context, feed, score, order), True)
+    for order in ("before", "feeding")
+    for cell, context, feed, score in (
+        (GRU, "last", "start", DOT),
+        (LSTM, "last", "input", GENERAL),
+        (RNN, "summary", "both", ADDITIVE),
+        (LSTM, "summary", "start", ADDITIVE),
+        (GRU, "summary", "input", SCALED_DOT),
+    )
+]
 
 
 def name(case):
     model, two = case
     attention = model.attention.name if model.attention else "fixed"
-    return f"{model.cell.name}-{model.context}-{model.feed}-{attention}-{1 + two}"
+    return f"{model.cell.name}-{model.context}-{model.feed}-{attention}-{model.order}-{1 + two}"
 
 
 def make(model, bidirectional=False, dtype=np.float64, seed=0):
@@ -114,7 +125,10 @@ def test_bad_pairs(sources, targets, message):
 # --- Gradients ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", EVERY, ids=name)
+SCALED = (Seq2Seq(GRU, attention=SCALED_DOT), True)
+
+
+@pytest.mark.parametrize("case", [*EVERY, *WAITING, SCALED], ids=name)
 def test_parity_with_torch(case):
     model, two = case
     params, batch = make(model, two), pair_batch(*pairs())
@@ -153,6 +167,10 @@ def test_parity_with_torch(case):
         (Seq2Seq(GRU, "summary", "both", GENERAL), True),
         (Seq2Seq(LSTM, "summary", "start", None), False),
         (Seq2Seq(RNN, "last", "input", DOT), False),
+        (Seq2Seq(GRU, "summary", "both", DOT, "before"), False),
+        (Seq2Seq(LSTM, "last", "start", ADDITIVE, "before"), True),
+        (Seq2Seq(GRU, "last", "input", SCALED_DOT, "feeding"), True),
+        (Seq2Seq(LSTM, "summary", "start", GENERAL, "feeding"), False),
     ],
     ids=name,
 )
@@ -221,6 +239,8 @@ some = pytest.mark.parametrize(
         Seq2Seq(GRU, "summary", "input"),
         Seq2Seq(GRU, "last", "both", GENERAL),
         Seq2Seq(LSTM, "summary", "start", ADDITIVE),
+        Seq2Seq(LSTM, "last", "start", GENERAL, "before"),
+        Seq2Seq(GRU, "last", "both", DOT, "feeding"),
     ],
     ids=lambda model: name((model, True)),
 )
@@ -339,6 +359,50 @@ def test_float32_stays_float32(model):
     assert {a.dtype for a in (*params.values(), *grads.values())} == {np.dtype(np.float32)}
 
 
+def test_the_orders_as_on_paper():
+    """A GRU decoder with dot products, one sequence and no padding, equation by equation."""
+    batch = pair_batch(*pairs((4,), (3,)))
+    for order in ("before", "feeding"):
+        model = Seq2Seq(GRU, attention=DOT, order=order)
+        params = make(model)
+        z, weights = seq2seq.predict(model, params, batch)
+        encoded, _ = seq2seq.encode(model, params, batch.source, batch.lengths)
+        m, dec = encoded.memory[:, 0], seq2seq.without_prefix(params, "dec_")
+        h = np.tanh(encoded.context[0] @ params["W_start"] + params["b_start"])
+        u = np.zeros(H)
+
+        def ask(query, m=m):
+            e = np.exp(m @ query)
+            return e / e.sum(), e / e.sum() @ m
+
+        for t, y in enumerate(batch.inputs[:, 0]):
+            if order == "before":
+                alpha, c = ask(h)
+                h = GRU.step(dec, np.r_[dec["E"][y], c][None], h[None])[0]
+            else:
+                h = GRU.step(dec, np.r_[dec["E"][y], u][None], h[None])[0]
+                alpha, c = ask(h)
+            u = np.tanh(np.r_[h, c] @ params["W_u"] + params["b_u"])
+            np.testing.assert_allclose(weights[t, 0], alpha, rtol=0, atol=1e-14)
+            expected = u @ params["W_hy"] + params["b_y"]
+            np.testing.assert_allclose(z[t, 0], expected, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("order", ["after", "before", "feeding"])
+def test_what_was_heard_enters_the_next_state_or_not(order):
+    # A query that is sharper makes another context: which states does it reach?
+    model = Seq2Seq(GRU, attention=GENERAL, order=order)
+    params, batch = make(model), pair_batch(*pairs())
+    encoded, _ = seq2seq.encode(model, params, batch.source, batch.lengths)
+    states = []
+    for factor in (1, 5):
+        params["W_a"] *= factor
+        found = [seq2seq.decode(model, params, encoded, batch.inputs[:n])[1][0] for n in (1, 2)]
+        states.append(found)
+    reached = [np.abs(a - b).max() > 1e-6 for a, b in zip(*states)]
+    assert reached == {"after": [0, 0], "before": [1, 1], "feeding": [0, 1]}[order]
+
+
 def test_it_learns_to_reverse_and_attention_helps():
     rng = RNG(0)
     sources = [rng.integers(0, 5, rng.integers(2, 6)) for _ in range(400)]
@@ -363,6 +427,26 @@ def test_bad_input():
         make(Seq2Seq(GRU, context="first"))
     with pytest.raises(ValueError, match="feed must be one of .*got 'never'"):
         make(Seq2Seq(GRU, feed="never"))
+    with pytest.raises(ValueError, match="order must be one of .*got 'between'"):
+        make(Seq2Seq(GRU, attention=DOT, order="between"))
+    for order in ("before", "feeding"):
+        with pytest.raises(ValueError, match=f"order '{order}' needs attention, got None"):
+            make(Seq2Seq(GRU, order=order))
+    fed, batch = Seq2Seq(GRU, attention=DOT, order="feeding"), pair_batch(*pairs())
+    params = make(fed)
+    encoded, _ = seq2seq.encode(fed, params, batch.source, batch.lengths)
+    h, u = seq2seq.start_state(fed, params, encoded.context)
+    for state, message in (
+        ((h,), r"tuple of 1 array\(s\) and u"),
+        (h, r"tuple of 1 array\(s\) and u"),
+        ((h, u[:2]), r"state\[-1\] has shape \(2, 4\), expected \(4, 4\)"),
+        ((h[:2], u), r"state\[0\] has shape"),
+        ((h, u * np.nan), r"state\[-1\] holds 16 non-finite"),
+    ):
+        with pytest.raises((ValueError, NonFiniteError), match=message):
+            seq2seq.decode(fed, params, encoded, batch.inputs, state)
+    with pytest.raises(ValueError, match=r"params\['dec_W_xh'\] has shape"):
+        seq2seq.decode(fed._replace(order="after"), params, encoded, batch.inputs)
     with pytest.raises(ValueError, match="H must be even for two directions, got 5"):
         seq2seq.init_seq2seq(Seq2Seq(GRU), V_X, V_Y, D, 5, RNG(0), bidirectional=True)
     with pytest.raises(ValueError, match="V must be a positive integer, got 0"):

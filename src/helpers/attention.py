@@ -10,6 +10,7 @@ queries (S, B, H), memory (T, B, M), scores e and weights α (S, B, T), contexts
 `attend_step` is the same for one query, as on paper, and `attend_step_backward` its way back.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -73,6 +74,28 @@ def dot_backward(params, cache, de):
 
 
 DOT = Score("dot", dot_init, dot_forward, dot_backward, dot_step)
+
+
+# --- Scaled dot product -------------------------------------------------------------------------
+
+
+def scaled_dot_step(params, q_t, memory):
+    """e_tj = q_t · m_j / √H for one query. q_t: (B, H), memory: (T, B, H). Returns (T, B)."""
+    return dot_step({}, q_t, memory) / math.sqrt(q_t.shape[-1])
+
+
+def scaled_dot_forward(params, queries, memory):
+    """e_tj = q_t · m_j / √H. Source: Vaswani et al. (2017), section 3.2.1."""
+    e, cache = dot_forward({}, queries, memory)
+    return e / math.sqrt(queries.shape[-1]), cache
+
+
+def scaled_dot_backward(params, cache, de):
+    """The gradient of the dot product gets the same factor."""
+    return dot_backward({}, cache, de / math.sqrt(cache[0].shape[-1]))
+
+
+SCALED_DOT = Score("scaled dot", dot_init, scaled_dot_forward, scaled_dot_backward, scaled_dot_step)
 
 
 # --- General ------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ context of its own for every step, c_t, which joins the state before the read-ou
 
 While the model learns, y_{t−1} is the true symbol (teacher forcing), so all steps of the decoder
 are one call of `unroll.forward`. `decode_step` is one symbol of it, as on paper; `decoder_loop` and
-`decoder_bptt` are a decoder forward and back in plain loops.
+`decoder_bptt` are a decoder forward and back in plain loops. In two orders of attention, see
+`Seq2Seq`, an answer enters the recurrence, so each step waits for it: `answer_loop`.
 
 Shapes: T source steps, S target steps, B batch, D embedding, H hidden units (of the encoder: both
 directions together), V target symbols.
@@ -43,22 +44,35 @@ class Seq2Seq(NamedTuple):
 
     context: where c comes from, the encoder's "last" state or a learned "summary" of all its
     states; feed: where c goes, to the decoder's "start", its "input" at every step, or "both";
-    attention: how it compares (see helpers.attention), or None for no attention.
+    attention: how it compares (see helpers.attention), or None for no attention; order: "after",
+    h_t asks, and nothing it hears goes back into the recurrence (Luong et al.); "before", h_{t−1}
+    asks, and c_t is an input of the step to h_t (Bahdanau et al.); "feeding", as "after", and
+    u_{t−1} is an input of the step to h_t (input feeding, Luong et al.).
     """
 
     cell: Cell
     context: str = "last"
     feed: str = "start"
     attention: Score | None = None
+    order: str = "after"
 
 
 def check_model(model):
     for name, value, known in (
         ("context", model.context, ("last", "summary")),
         ("feed", model.feed, ("start", "input", "both")),
+        ("order", model.order, ("after", "before", "feeding")),
     ):
         if value not in known:
             raise ValueError(f"{name} must be one of {known}, got {value!r}")
+    if model.order != "after" and model.attention is None:
+        raise ValueError(f"order {model.order!r} needs attention, got None")
+
+
+def input_width(model, D: int, H: int, C: int) -> int:
+    """What a step of the decoder reads: an embedding, where it goes c, and what it has heard."""
+    heard = {"after": 0, "before": C, "feeding": H}[model.order]
+    return D + (0 if model.feed == "start" else C) + heard
 
 
 # --- Parameters ---------------------------------------------------------------------------------
@@ -107,7 +121,7 @@ def init_decoder(model, V: int, D: int, H: int, C: int, rng, dtype=np.float32) -
     """
     check_model(model)
     check_sizes(V=V, D=D, H=H, C=C)
-    width = D if model.feed == "start" else D + C
+    width = input_width(model, D, H, C)
     params = {
         **layers.init_embedding(V, D, rng, dtype),
         **unroll.init_cell(model.cell, width, H, rng, dtype),
@@ -328,11 +342,17 @@ class DecoderCache(NamedTuple):
 
 
 def start_state(model, params: dict, context: np.ndarray) -> tuple:
-    """The decoder's first state: tanh(c W_start + b_start), or zeros if c only enters as input."""
+    """The decoder's first state: tanh(c W_start + b_start), or zeros if c only enters as input.
+
+    With input feeding, u_0 stands behind it: zeros.
+    """
+    zeros = unroll.zero_state(model.cell, without_prefix(params, "dec_"), len(context))
+    heard = zeros[:1] if model.order == "feeding" else ()
     if model.feed == "input":
-        return unroll.zero_state(model.cell, without_prefix(params, "dec_"), len(context))
+        return zeros + heard
     both = np.tanh(context @ params["W_start"] + params["b_start"])
-    return tuple(np.ascontiguousarray(s) for s in np.split(both, model.cell.n_states, axis=-1))
+    parts = np.split(both, model.cell.n_states, axis=-1)
+    return tuple(np.ascontiguousarray(s) for s in parts) + heard
 
 
 def check_decode(model, params: dict, encoded: Encoded, inputs, state) -> None:
@@ -344,10 +364,18 @@ def check_decode(model, params: dict, encoded: Encoded, inputs, state) -> None:
     dec = without_prefix(params, "dec_")
     unroll.check_layer(model.cell, dec)
     D, H = dec["E"].shape[1], len(dec["W_hh"])
-    width = D if model.feed == "start" else D + C
+    width = input_width(model, D, H, C)
     check_shape("params['dec_W_xh']", dec["W_xh"], (width, model.cell.n_gates * H))
     check_shape("params['W_hy']", params["W_hy"], (H, "V"))
     check_shape("params['b_y']", params["b_y"], (params["W_hy"].shape[1],))
+    if state is not None and model.order == "feeding":  # u_{t−1} stands behind the cell's state
+        n = model.cell.n_states
+        if not isinstance(state, tuple) or len(state) != n + 1:
+            what = f"tuple of {len(state)}" if isinstance(state, tuple) else type(state).__name__
+            raise ValueError(f"state must be a tuple of {n} array(s) and u (B, H), got {what}")
+        check_shape("state[-1]", state[-1], (B, H))
+        check_finite("state[-1]", state[-1])
+        state = state[:-1]
     if state is not None:
         unroll.check_state("state", state, model.cell, B, H)
     if model.attention is not None:
@@ -377,6 +405,10 @@ def run_decode(model, params: dict, encoded: Encoded, inputs: np.ndarray, state=
     if model.feed != "start":
         every = np.broadcast_to(encoded.context, (len(inputs), *encoded.context.shape))
         x = np.concatenate([x, every], axis=-1)
+    if model.order != "after":
+        read, after, weights, attended = answer_loop(model, params, encoded, x, state)
+        z = read @ params["W_hy"] + params["b_y"]
+        return z, after, weights, DecoderCache(encoded, inputs, started, state, (), attended, read)
     hs, after, unrolled = unroll.run_forward(model.cell, dec, x, state)
     read, weights, attended = hs, None, None
     if model.attention is not None:
@@ -400,7 +432,11 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
     dec, dmemory = without_prefix(params, "dec_"), None
     H = len(dec["W_hh"])
     grads, dhs = layers.linear_backward(params, read, dz)
-    if attended is not None:
+    waits = model.order != "after"
+    if waits:
+        more, cell_grads, dx, dstate, dmemory = answer_bptt(model, params, cache, dhs)
+        grads |= more
+    elif attended is not None:
         joined, attention_cache = attended
         du = dhs * dtanh(read)
         flat = du.reshape(-1, H)
@@ -413,7 +449,8 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         )
         dhs += dqueries
         grads |= attention_grads
-    cell_grads, dx, dstate = unroll.run_backward(model.cell, dec, unrolled, dhs)
+    if not waits:
+        cell_grads, dx, dstate = unroll.run_backward(model.cell, dec, unrolled, dhs)
     dcontext = np.zeros_like(encoded.context)
     if model.feed != "start":
         D = dec["E"].shape[1]
@@ -426,6 +463,83 @@ def decode_backward(model, params: dict, cache: DecoderCache, dz: np.ndarray):
         dcontext += da @ params["W_start"].T
     cell_grads |= layers.embedding_backward(dec, inputs, np.ascontiguousarray(dx))
     return grads | with_prefix("dec_", cell_grads), dcontext, dmemory
+
+
+# --- Orders in which an answer enters the recurrence --------------------------------------------
+
+
+def answer_loop(model, params: dict, encoded: Encoded, x: np.ndarray, state: tuple):
+    """The decoder's steps where each of them waits for an answer of the memory.
+
+    before:   c_t = attend(h_{t−1}),   h_t = cell([x_t; c_t], h_{t−1})
+    feeding:  h_t = cell([x_t; u_{t−1}], h_{t−1}),   c_t = attend(h_t)
+    both:     u_t = tanh([h_t; c_t] W_u + b_u)
+
+    x: (S, B, D). Returns us (S, B, H), the state after, weights (S, B, T), and what `answer_bptt`
+    needs. Source: Bahdanau, Cho & Bengio (2015), section 3.1, but with the read-out of Luong et al.
+    (2015), who describe input feeding in section 3.3.
+    """
+    dec, us, weights, steps = without_prefix(params, "dec_"), [], [], []
+    memory, mask = encoded.memory, encoded.mask
+    for x_t in x:
+        if model.order == "before":
+            c_t, alpha, asked = run_attend_forward(
+                model.attention, params, state[0][None], memory, mask
+            )
+            x_t = np.concatenate([x_t, c_t[0]], axis=-1)
+        else:
+            *state, u_t = state
+            x_t = np.concatenate([x_t, u_t], axis=-1)
+        hs, state, unrolled = unroll.run_forward(model.cell, dec, x_t[None], tuple(state))
+        if model.order == "feeding":
+            c_t, alpha, asked = run_attend_forward(model.attention, params, hs, memory, mask)
+        joined = np.concatenate([hs, c_t], axis=-1)[0]
+        u_t = np.tanh(joined @ params["W_u"] + params["b_u"])
+        if model.order == "feeding":
+            state = (*state, u_t)
+        us.append(u_t)
+        weights.append(alpha[0])
+        steps.append((unrolled, asked, joined))
+    return np.stack(us), state, np.stack(weights), steps
+
+
+def answer_bptt(model, params: dict, cache: DecoderCache, dus: np.ndarray):
+    """Back through `answer_loop`: step by step, for what a step heard goes back to the one before.
+
+    dus: (S, B, H). Returns grads of W_u, b_u and the score, those of the cell, dx (S, B, D), the
+    gradient of the initial state, and dmemory (T, B, C).
+    """
+    dec, memory = without_prefix(params, "dec_"), cache.encoded.memory
+    H, C = len(dec["W_hh"]), memory.shape[-1]
+    heard = C if model.order == "before" else H  # the last columns of what a step read
+    grads = {name: np.zeros_like(params[name]) for name in ("W_u", "b_u")}
+    cell_grads, dx, dmemory = {}, [], np.zeros_like(memory)
+    dstate, dheard = unroll.zero_state(model.cell, dec, memory.shape[1]), 0
+    for t in reversed(range(len(dus))):
+        du, u_t, (unrolled, asked, joined) = dus[t], cache.read[t], cache.attended[t]
+        da = (du + dheard if model.order == "feeding" else du) * dtanh(u_t)
+        add_to(grads, {"W_u": joined.T @ da, "b_u": da.sum(axis=0)})
+        dh, dc = np.split(da @ params["W_u"].T, [H], axis=-1)
+        if model.order == "feeding":  # h_t asked: back to it before the step
+            asked_grads, dq, dm = run_attend_backward(model.attention, params, asked, dc[None])
+            dh = dh + dq[0]
+        step_grads, dx_t, dstate = unroll.run_backward(model.cell, dec, unrolled, dh[None], dstate)
+        dx_t, dheard = np.split(dx_t[0], [-heard], axis=-1)
+        if model.order == "before":  # c_t was an input, too, and h_{t−1} asked for it
+            dc = dc + dheard
+            asked_grads, dq, dm = run_attend_backward(model.attention, params, asked, dc[None])
+            dstate = (dstate[0] + dq[0], *dstate[1:])
+        add_to(cell_grads, step_grads)
+        add_to(grads, asked_grads)
+        dmemory += dm
+        dx.append(dx_t)
+    return grads, cell_grads, np.stack(dx[::-1]), dstate, dmemory
+
+
+def add_to(total: dict, grads: dict) -> None:
+    """Add gradients to those of the same name, in place."""
+    for name, gradient in grads.items():
+        total[name] = total[name] + gradient if name in total else gradient
 
 
 # --- The whole ----------------------------------------------------------------------------------

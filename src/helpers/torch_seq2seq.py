@@ -63,6 +63,8 @@ class TorchSeq2Seq(nn.Module):
             q, m = hs @ own["W_q"], memory @ own["W_m"]
             return torch.tanh(q[:, :, None] + m.transpose(0, 1)) @ own["v_a"]
         queries = hs @ own["W_a"] if kind == "general" else hs
+        if kind == "scaled dot":
+            queries = queries / hs.shape[-1] ** 0.5
         return torch.einsum("sbh,tbh->sbt", queries, memory)
 
     def forward(self, source, lengths, inputs):
@@ -80,17 +82,48 @@ class TorchSeq2Seq(nn.Module):
         parts = [s[None].contiguous() for s in start.chunk(model.cell.n_states, -1)]
         return parts[0] if len(parts) == 1 else tuple(parts)
 
+    def ask(self, hs, memory, is_real):
+        """Weights (S, B, T) and contexts (S, B, C) for the queries hs (S, B, H)."""
+        weights = self.scores(hs, memory).masked_fill(~is_real, -torch.inf).softmax(-1)
+        return weights, torch.einsum("sbt,tbc->sbc", weights, memory)
+
+    def answers(self, memory, is_real, x, state):
+        """`seq2seq.answer_loop`: contexts, states, weights, all with S first, and the last state.
+
+        From the first symbol on: what the decoder has heard before x is taken to be zeros.
+        """
+        own, found = self.own, []
+        if state is None:
+            zeros = x.new_zeros(1, x.shape[1], own["W_u"].shape[1])
+            state = zeros if self.model.cell.n_states == 1 else (zeros,) * self.model.cell.n_states
+        u = torch.zeros_like(state if isinstance(state, torch.Tensor) else state[0])
+        for x_t in x[:, None]:
+            if self.model.order == "before":
+                h = state if isinstance(state, torch.Tensor) else state[0]
+                weights, c = self.ask(h, memory, is_real)
+                h, state = self.rnn["dec_"](torch.cat([x_t, c], -1), state)
+            else:
+                h, state = self.rnn["dec_"](torch.cat([x_t, u], -1), state)
+                weights, c = self.ask(h, memory, is_real)
+                u = torch.tanh(torch.cat([h, c], -1) @ own["W_u"] + own["b_u"])
+            found.append((h, c, weights))
+        return *(torch.cat(part) for part in zip(*found)), state
+
     def decode(self, memory, is_real, context, inputs, state):
         """z (S, B, V) after the symbols `inputs` (S, B), the attention weights, and the state."""
         own, model = self.own, self.model
         x = self.dropout(nn.functional.embedding(inputs, own["dec_E"]))
         if model.feed != "start":
             x = torch.cat([x, context.expand(len(inputs), *context.shape)], -1)
-        hs, state = self.rnn["dec_"](x, state)
-        read, weights = hs, None
+        weights = None
+        if model.order != "after":
+            hs, contexts, weights, state = self.answers(memory, is_real, x, state)
+        else:
+            hs, state = self.rnn["dec_"](x, state)
+            if model.attention is not None:
+                weights, contexts = self.ask(hs, memory, is_real)
+        read = hs
         if model.attention is not None:
-            weights = self.scores(hs, memory).masked_fill(~is_real, -torch.inf).softmax(-1)
-            contexts = torch.einsum("sbt,tbc->sbc", weights, memory)
             read = torch.tanh(torch.cat([hs, contexts], -1) @ own["W_u"] + own["b_u"])
         return self.dropout(read) @ own["W_hy"] + own["b_y"], weights, state
 
