@@ -9,12 +9,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from helpers.draw import (
     chapter1,
     chapter2,
     chapter3,
+    chapter4,
     chapter5,
     chapter6,
     chapter7,
@@ -23,7 +24,17 @@ from helpers.draw import (
 )
 from helpers.draw.plots import COLOURS
 
-CHAPTERS = (chapter1, chapter2, chapter3, chapter5, chapter6, chapter7, chapter8, chapter9)
+CHAPTERS = (
+    chapter1,
+    chapter2,
+    chapter3,
+    chapter4,
+    chapter5,
+    chapter6,
+    chapter7,
+    chapter8,
+    chapter9,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +76,19 @@ def test_backward_has_the_arrows_of_forward_in_the_colours_of_their_sources():
     colours = [to_hex(patch.get_edgecolor()).upper() for patch in drawn]
     assert colours.count(COLOURS["orange"]) == 3  # direct, one a step
     assert colours.count(COLOURS["pink"]) == 3  # recurrent, the last one to the initial state
+
+
+def test_the_arcs_span_the_sentences_and_the_bars_are_the_powers():
+    ax = chapter4.word_at_the_beginning()
+    *arcs, back = arrows(ax)
+    centres = {text.get_text(): text.get_position() for text in ax.texts}
+    for arc, words in zip(arcs, (chapter4.CHINA, chapter4.RIBS), strict=True):
+        (begin, _), (end, _) = arc._posA_posB
+        assert (begin, end) == (centres[words[1]][0], centres[words[-1]][0])
+        assert arc.get_window_extent().y1 > ax.transData.transform((0, arc._posA_posB[0][1]))[1] + 9
+    assert back._posA_posB[0][0] == end and back._posA_posB[1][0] == begin  # the other way
+    heights = [bar.get_height() for bar in ax.patches if isinstance(bar, Rectangle)]
+    for row, factor in zip((heights[:6], heights[6:]), (0.9, 1.1), strict=True):
+        powers = [factor**n for n in (20, 19, 18, 2, 1, 0)]
+        assert row == pytest.approx([row[-1] * power for power in powers])
+    assert heights[5] == heights[-1]

@@ -75,6 +75,7 @@
       chapter1        Diagrams of chapter 1: shapes of tasks, windows against states
       chapter2        Diagrams of chapter 2: the network folded and unrolled; losses
       chapter3        Diagrams of chapter 3: forward and backward, truncation
+      chapter4        Diagrams of chapter 4: a word at the beginning, a question at the end
       chapter5        Diagrams of chapter 5: the LSTM gate by gate, and the way back
       chapter6        Diagrams of chapter 6: the variants of the LSTM
       chapter7        Diagrams of chapter 7: from LSTM to GRU
