@@ -1,6 +1,7 @@
 """A downloaded notebook works alone: the wheel beside the pages, and the cell that installs it."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -84,3 +85,55 @@ def test_the_wheel_is_the_same_each_time_and_asks_for_what_the_project_asks(tmp_
     assert name == "networks_that_remember-0.1.0-py3-none-any.whl"
     assert "Requires-Dist: numpy>=2.0\n" in metadata
     assert 'extra == "data"' in metadata
+
+
+# ---------- Colab ----------
+
+REPOSITORY = "https://github.com/someone/book"
+
+
+def buttons(url, repository, pagename="notebooks/03_rnn"):
+    """The download buttons of a page, once the book has put in its own."""
+    options = {"repository_url": repository} if repository else {}
+    config = SimpleNamespace(html_baseurl=url, html_theme_options=options)
+    group = {"type": "group", "label": "download-buttons", "buttons": [{"text": ".ipynb"}]}
+    context = {"header_buttons": [{"type": "javascript", "label": "search"}, group]}
+    book_alone.offer_colab(SimpleNamespace(config=config), pagename, "page.html", context, None)
+    return group["buttons"]
+
+
+def test_colab_opens_the_copy_where_the_book_has_an_address_and_a_repository():
+    _, link = buttons(URL, REPOSITORY)
+    colab = "https://colab.research.google.com/github/someone/book/blob/colab/03_rnn.ipynb"
+    assert (link["text"], link["url"]) == ("Colab", colab)
+
+
+@pytest.mark.parametrize(
+    ("url", "repository", "pagename"),
+    [
+        ("", "", "notebooks/03_rnn"),
+        (URL, "", "notebooks/03_rnn"),
+        ("", REPOSITORY, "notebooks/03_rnn"),
+        (URL, "https://example.org/someone/book", "notebooks/03_rnn"),
+        (URL, REPOSITORY, "book/index"),
+        (URL, REPOSITORY, "search"),
+    ],
+)
+def test_otherwise_there_is_no_link_to_colab(url, repository, pagename):
+    assert buttons(url, repository, pagename) == [{"text": ".ipynb"}]
+
+
+def test_a_local_page_names_colab_nowhere_as_a_link():
+    html = ROOT / "_build" / "html"
+    if os.environ.get("BOOK_URL") or not html.is_dir():
+        pytest.skip("needs a book built without an address")
+    page = (html / "notebooks" / "03_rnn.html").read_text("utf-8")
+    assert "btn-download-source-button" in page
+    assert "colab.research.google.com" not in page
+
+
+def test_the_workflow_fills_the_branch_that_the_links_lead_to():
+    steps = (ROOT / ".github" / "workflows" / "pages.yml").read_text("utf-8")
+    assert f"--initial-branch {book_alone.COLAB_BRANCH}\n" in steps
+    assert f'$GITHUB_REPOSITORY" {book_alone.COLAB_BRANCH}\n' in steps
+    assert "_build/html/_sources/notebooks" in steps

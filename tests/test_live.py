@@ -382,6 +382,32 @@ def test_packages_and_files_are_fetched_when_they_are_asked_for(tmp_path, monkey
     assert asked == ["late.zip", "big.npz"]
 
 
+def test_what_was_stopped_while_it_came_is_fetched_again(tmp_path, monkeypatch, run):
+    site = tmp_path / "site"
+    site.mkdir()
+    archive = live_wheels.written(tmp_path / "a.zip", {"cut_package/__init__.py": b"x = 7"})
+    served = {"a.zip": archive.read_bytes(), "big.npz": b"many numbers"}
+    sums = {name: hashlib.sha256(data).hexdigest() for name, data in served.items()}
+    calls = []
+
+    def fetch(file):
+        calls.append(file)
+        if calls.count(file) == 1:
+            raise KeyboardInterrupt
+        return served[file]
+
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
+    monkeypatch.syspath_prepend(str(site))
+    lazy = tmp_path / "big.npz"
+    run.live.provide({"cut_package": ["a.zip"]}, {str(lazy): "big.npz"}, sums, fetch, str(site))
+    for source in ("import cut_package\ncut_package.x", f"with open({str(lazy)!r}) as f: print(f.read())"):
+        assert not run(source)
+        assert "Stopped here. What the cells have made until now is kept." in run.err
+        assert run(source)
+    assert run.out == "many numbers\n"
+    assert calls == ["a.zip", "a.zip", "big.npz", "big.npz"]
+
+
 def test_source_files_are_read_as_texts(tmp_path, monkeypatch, run):
     from helpers.data import corpora
 

@@ -4,9 +4,11 @@ Nothing is downloaded here. Where `make live` has been made since the last chang
 used; otherwise, if the files lie in the cache, two pages are made to run in a folder of their own.
 """
 
+import json
 import os
 import re
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -89,8 +91,7 @@ def page(first):
     """The page of the first visit, ready, with nothing running and all cells as they were."""
     tab = first[0].tab
     if not tab.evaluate(live_check.IDLE):
-        tab.click(".live-bar button:has-text('Stop')")
-        wait_until_ready(tab)
+        stop(tab)
     yield first[0]
     tab.evaluate(
         "[...document.querySelectorAll('.live-tools button')]"
@@ -100,6 +101,11 @@ def page(first):
 
 def wait_until_ready(tab):
     tab.wait_for_function(f"() => /is ready/.test({live_check.STATUS})", timeout=120_000)
+
+
+def stop(tab):
+    tab.click(".live-bar button:has-text('Stop')")
+    tab.wait_for_function(live_check.IDLE, timeout=60_000)
 
 
 def write(page, n, code):
@@ -226,10 +232,68 @@ def test_an_endless_loop_leaves_the_page_alive_and_can_be_stopped(page):
     begin = time.perf_counter()
     assert tab.evaluate("1 + 1") == 2
     assert time.perf_counter() - begin < 5
+    stop(tab)
+    assert page.cells()[0]["state"].startswith("stopped")
+    assert run(page, 0, "print('again')")["text"] == "again"
+
+
+def start_endless(page, code):
+    write(page, 0, code)
+    page.tab.keyboard.press("Shift+Enter")
+    page.tab.wait_for_function("() => document.querySelector('[aria-busy=true]')")
+    page.tab.wait_for_timeout(1500)
+
+
+def test_what_is_stopped_keeps_what_it_has_made(page):
+    run(page, 2, "kept = 7")
+    start_endless(page, "n = 0\nwhile True: n += 1")
+    page.tab.evaluate(live_check.PRESS, [2, "Run"])  # it waits, and does not run after Stop
+    stop(page.tab)
+    cell, _, waiting = page.cells()[:3]
+    assert cell["state"].startswith("stopped, ")
+    assert "line 2, in <module>" in cell["messages"]
+    assert "is kept" in cell["messages"] and "is kept" in page.status()
+    assert waiting["state"] == ""
+    seen = run(page, 0, "print(n, kept)")["text"].split()
+    assert int(seen[0]) > 10_000 and seen[1] == "7"
+    assert run(page, 0, "n = sum(range(10**6)); print(n)")["text"] == "499999500000"
+
+
+def test_long_steps_are_stopped_as_well(page):
+    code = "import numpy as np\na = np.ones((300, 300))\nwhile True: b = a @ a"
+    start_endless(page, code)
+    stop(page.tab)
+    assert run(page, 0, "print(b[0, 0])")["text"] == "300.0"
+
+
+def test_what_cannot_be_stopped_is_ended_by_a_second_press(page):
+    run(page, 2, "kept = 7")
+    start_endless(
+        page, "while True:\n    try:\n        while True: pass\n    except BaseException: pass"
+    )
+    tab = page.tab
+    tab.click(".live-bar button:has-text('Stop')")
+    tab.click(".live-bar button:has-text('Stop')")  # too early: it does nothing
+    tab.wait_for_function(f"() => /pressed again/.test({live_check.STATUS})", timeout=60_000)
+    assert page.cells()[0]["state"] == "running…"
     tab.click(".live-bar button:has-text('Stop')")
     wait_until_ready(tab)
     assert page.cells()[0]["state"] == "stopped"
-    assert run(page, 0, "print('again')")["text"] == "again"
+    assert "NameError" in run(page, 0, "print(kept)")["messages"]
+
+
+def test_a_check_that_does_not_end_can_be_stopped(page):
+    tab = page.tab
+    run(page, 2, "kept = 7")
+    box = tab.locator(".live-answer").first
+    box.locator("pre.live-code").evaluate("e => e.focus()")
+    tab.keyboard.press("Control+a")
+    tab.keyboard.insert_text("h_4 = 0\nwhile True: h_4 += 1")
+    box.locator("button:has-text('Check my answer')").click()
+    tab.wait_for_timeout(1500)
+    stop(tab)
+    assert "stopped" in box.locator(".live-verdict").inner_text()
+    assert run(page, 0, "print(kept)")["text"] == "7"
 
 
 def test_a_torch_cell_says_what_it_needs(page):
@@ -331,6 +395,21 @@ def test_a_blocked_worker_is_told(browser, site):
     assert "does not allow it (blocked)" in said
 
 
+def test_where_python_cannot_be_stopped_the_page_says_so_and_ends_it(browser, site):
+    context = browser.new_context()
+    none = "URL.createObjectURL = () => { throw new Error('not here'); }"
+    context.add_init_script(none)
+    page = live_check.Tab(context, f"{site}notebooks/03_rnn.html")
+    page.start()
+    assert "Stop starts Python afresh here" in page.status()
+    start_endless(page, "while True: pass")
+    page.tab.click(".live-bar button:has-text('Stop')")
+    wait_until_ready(page.tab)
+    assert page.cells()[0]["state"] == "stopped"
+    assert run(page, 0, "print(1)")["text"] == "1"
+    context.close()
+
+
 def test_a_file_that_fails_its_hash_is_told(browser, site):
     def forge(tab):
         tab.context.route("**/numpy.zip", lambda route: route.fulfill(body=b"forged"))
@@ -348,3 +427,48 @@ def test_without_storage_the_page_runs_and_says_that_nothing_is_kept(browser, si
         tab.context.route("**/worker.mjs", forbid)
 
     assert "Nothing can be stored" in clicked(browser, site, switch_off)
+
+
+# ---------- what it costs that Python can be stopped ----------
+
+COST = """
+import { readFileSync } from "node:fs";
+const [cache, page, lock] = process.argv.slice(2);
+const { loadPyodide } = await import(`file://${cache}/pyodide.mjs`);
+const { stopper } = await import(`file://${page}/stop.mjs`);
+const py = await loadPyodide({ indexURL: `${cache}/`, lockFileContents: JSON.parse(lock) });
+const wheel = readFileSync(process.argv[5]);
+py.unpackArchive(new Uint8Array(wheel).buffer, "zip",
+  { extractDir: "/lib/python3.14/site-packages" });
+Object.assign(stopper, { module: py._module, ask: () => true });
+stopper.watch("held");
+py.runPython(`
+import numpy as np
+a = np.ones((20, 20))
+def steps():
+    for i in range(6_000): a @ a
+`);
+const steps = py.globals.get("steps");
+const spent = () => process.cpuUsage().user;
+const best = [Infinity, Infinity];
+for (let k = 0; k < 60; k++) {
+  py.setInterruptBuffer(k % 2 ? stopper : undefined);
+  const begin = spent();
+  steps();
+  best[k % 2] = Math.min(best[k % 2], spent() - begin);
+}
+console.log(best[1] / best[0]);
+"""
+
+
+def test_that_it_can_be_stopped_costs_a_cell_no_more_than_three_per_cent(html, tmp_path):
+    if not (node := shutil.which("node")):
+        pytest.skip("no Node to measure with")
+    script = tmp_path / "cost.mjs"
+    script.write_text(COST, encoding="utf-8")
+    cache = live_files.cache_folder()
+    numpy = live_pages.wheel_of(cache, "numpy")
+    command = [node, script, cache, live_pages.PAGE, json.dumps(live_pages.LOCK), numpy]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert float(done.stdout) < 1.03

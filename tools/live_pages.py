@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 HERE = Path(__file__).parent / "live"
 PAGE = HERE / "page"
+SCRIPTS = ("live.js", "live.css", "worker.mjs", "stop.mjs")
 CORE = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm")
 START = (
     "numpy", "matplotlib", "contourpy", "cycler", "kiwisolver", "packaging", "pillow", "pyparsing",
@@ -342,7 +343,7 @@ def fill(folder: Path, cache: Path, kernel: Path | None, notebooks: list, second
             shutil.copy(path, folder / flat)
     if kernel is not None:
         shutil.copy(kernel, folder / "matmul.wasm")
-    for name in ("live.js", "live.css", "worker.mjs"):
+    for name in SCRIPTS:
         shutil.copy(PAGE / name, folder / name)
     (folder / "pyodide-lock.json").write_text(json.dumps(LOCK), encoding="utf-8")
     (folder / "LICENCES.txt").write_text(licences(made), encoding="utf-8")
@@ -359,15 +360,7 @@ def fill(folder: Path, cache: Path, kernel: Path | None, notebooks: list, second
         page["files"] = files
         target = folder / "pages" / f"{path.stem}.json"
         target.write_text(json.dumps(page, ensure_ascii=False), encoding="utf-8")
-    first = [
-        *core,
-        *CORE,
-        "python_stdlib.zip",
-        "live.js",
-        "live.css",
-        "worker.mjs",
-        "manifest.json",
-    ]
+    first = [*core, *CORE, *SCRIPTS, "python_stdlib.zip", "manifest.json"]
     first += ["matmul.wasm"] if kernel is not None else []
     return {"compiled": ready is not None, "first": sum(transferred(folder / f) for f in first)}
 

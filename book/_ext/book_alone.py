@@ -4,6 +4,10 @@ The copies of the notebooks that readers download stand outside of the book: wit
 `helpers`, and without the folder `experiments`. Where the book is published (BOOK_URL), both lie
 beside its pages, a wheel and a zip, and the first code cell of each copy fetches what is missing.
 A local build has no address, and its copies stay as they are.
+
+Google Colab opens notebooks that lie in a repository on GitHub and no others. So the Pages workflow
+puts the copies into a branch of their own, COLAB_BRANCH, and where the book knows its repository as
+well, each notebook's page links to its copy there, beside the download.
 """
 
 import base64
@@ -17,6 +21,8 @@ from sphinx.application import Sphinx
 
 STAMP = (2020, 1, 1, 0, 0, 0)  # the same bytes for the same content
 EXPERIMENTS = "experiments.zip"
+COLAB_BRANCH = "colab"  # as in .github/workflows/pages.yml
+GITHUB = "https://github.com/"
 
 INSTALL = """\
 # Only in this downloaded copy: fetch the book's own module and its experiments, if missing.
@@ -112,6 +118,31 @@ def stand_alone(app: Sphinx, error: Exception | None) -> None:
         path.write_text(work_alone(path.read_text("utf-8"), url, wheel), "utf-8")
 
 
+def colab_address(repository_url: str, pagename: str) -> str | None:
+    """Where Colab opens a page's copy; None if the page is no notebook, or not from GitHub."""
+    folder, _, name = pagename.rpartition("/")
+    if folder != "notebooks" or not repository_url.startswith(GITHUB):
+        return None
+    repository = repository_url.removeprefix(GITHUB)
+    return f"https://colab.research.google.com/github/{repository}/blob/{COLAB_BRANCH}/{name}.ipynb"
+
+
+def offer_colab(app: Sphinx, pagename, templatename, context, doctree) -> None:
+    """A link beside the downloads of a notebook's page, where there is a copy for Colab to open."""
+    repository = app.config.html_theme_options.get("repository_url") or ""
+    address = colab_address(repository, pagename)
+    if not (app.config.html_baseurl and address):
+        return
+    link = {
+        "type": "link", "url": address, "text": "Colab", "tooltip": "Open in Google Colab",
+        "icon": "fas fa-play", "label": "colab-button",
+    }  # fmt: skip
+    for group in context.get("header_buttons", ()):
+        if group.get("label") == "download-buttons":
+            group["buttons"].append(link)
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("build-finished", stand_alone, priority=650)  # after book_light
+    app.connect("html-page-context", offer_colab, priority=510)  # after the theme's own buttons
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

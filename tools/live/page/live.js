@@ -4,6 +4,7 @@
 
 const here = new URL("./", import.meta.url).href;
 const LONG = 8; // seconds from which on a cell says how long it takes
+const LATE = 3000; // milliseconds after which Stop may be pressed a second time
 
 const make = (tag, properties = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -41,6 +42,8 @@ function application(bar) {
   const answers = []; // the empty cells under the exercises
   const everyCell = () => [...cells, ...answers];
   let manifest, page, worker, current, ready, whole;
+  let address; // of nothing: it is taken back to stop what runs, see worker.mjs
+  let stops, stopping; // whether Python can be stopped; that it was asked to, and whether it is late
   let queue = [];
 
   /* ---------- cells ---------- */
@@ -176,7 +179,7 @@ function application(bar) {
     Object.assign(cell, { text: { stdout: "", stderr: "" }, images: 0, begun: false });
     const seconds = secondsOf(cell);
     busy(seconds >= LONG ? `running, ${lasts(seconds, cell.about.more)}…` : "running…");
-    worker.postMessage({ kind: "run", source: textOf(cell), name: cell.name });
+    order({ kind: "run", source: textOf(cell), name: cell.name });
   }
 
   function startCheck(cell) {
@@ -192,7 +195,26 @@ function application(bar) {
     }
     current = cell;
     busy("checking…");
-    worker.postMessage({ kind: "check", source: textOf(cell), solutions: cell.checks });
+    order({ kind: "check", source: textOf(cell), solutions: cell.checks });
+  }
+
+  function order(message) {
+    address = newAddress();
+    worker.postMessage({ ...message, address });
+  }
+
+  function newAddress() {
+    takeBack();
+    try {
+      return URL.createObjectURL(new Blob([]));
+    } catch {
+      return null;
+    }
+  }
+
+  function takeBack() {
+    if (address) URL.revokeObjectURL(address);
+    address = null;
   }
 
   function busy(text) {
@@ -203,6 +225,9 @@ function application(bar) {
   function finish(text) {
     const cell = current;
     current = null;
+    takeBack();
+    if (stopping && ready) say("Stopped. What the cells have made until now is kept.");
+    stopping = null;
     cell.mark.textContent = text;
     cell.box.removeAttribute("aria-busy");
     return cell;
@@ -310,13 +335,16 @@ function application(bar) {
       delete bar.dataset.on;
       say(`${what}: ${text}. The page reads as before.`);
     },
-    ready({ version, slow, stored }) {
+    ready({ version, slow, stored, stops: can }) {
       ready = true;
+      stops = can;
+      takeBack();
       const ways = cells[0]?.pre.isContentEditable
         ? "Edit any cell; Shift+Enter runs it."
         : "This browser is too old to edit cells, but they run.";
       const notes = [`Python ${version} is ready. ${ways}`];
       if (slow) notes.push("Matrix products are slow here.");
+      if (!stops) notes.push("Stop starts Python afresh here: what the cells have made is lost then.");
       if (!stored) notes.push("Nothing can be stored here: the next visit loads all of it again.");
       say(notes.join(" "));
       next();
@@ -330,7 +358,8 @@ function application(bar) {
       current.fresh = ok;
       if (!ok)
         for (const cell of queue.splice(0)) cell.mark.textContent = "not run: an error came before";
-      finish((ok ? "done" : "error") + (seconds < 0.1 ? "" : `, ${seconds.toFixed(1)} s`));
+      const how = ok ? "done" : stopping ? "stopped" : "error";
+      finish(how + (seconds < 0.1 ? "" : `, ${seconds.toFixed(1)} s`));
       next();
     },
     checked({ right, lines }) {
@@ -354,7 +383,8 @@ function application(bar) {
     }
     worker.onmessage = ({ data }) => on[data.kind](data);
     worker.onerror = (event) => on.failed({ text: event.message || "its worker did not load" });
-    worker.postMessage({ kind: "start", manifest, page });
+    address = newAddress();
+    worker.postMessage({ kind: "start", manifest, page, address });
   }
 
   function restart() {
@@ -364,6 +394,7 @@ function application(bar) {
       cell.mark.textContent = "";
     }
     queue = [];
+    ready = false;
     if (current) finish("stopped");
     work();
   }
@@ -372,7 +403,22 @@ function application(bar) {
     if (!bar.dataset.on) return; // this click starts
     if (!ready) return;
     if (!current) say("Nothing is running.");
-    else restart();
+    else if (!stops || stopping?.late) restart();
+    else if (!stopping) interrupt();
+  }
+
+  /* Names stay. A single step that takes long, in NumPy say, is not stopped before it is through. */
+  function interrupt() {
+    const asked = (stopping = { late: false });
+    for (const cell of queue.splice(0)) cell.mark.textContent = "";
+    takeBack();
+    say("Stopping…");
+    setTimeout(() => {
+      if (stopping !== asked) return;
+      asked.late = true;
+      say("Python stops when the step that it is at is through. Stop, pressed again, ends it at once " +
+        "and starts Python afresh: what the cells have made is lost then.");
+    }, LATE);
   }
 
   function resetPage() {
@@ -404,7 +450,7 @@ function application(bar) {
     }
     if (!whole) equipPage();
     starter.textContent = "■ Stop";
-    starter.setAttribute("aria-label", "Stop, and start Python afresh");
+    starter.setAttribute("aria-label", "Stop what runs");
     work();
   };
 }

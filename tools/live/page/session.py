@@ -68,8 +68,12 @@ class OnDemand(importlib.abc.MetaPathFinder):
         files = self.packages.pop(name, None)
         if files is None:
             return None
-        for file in files:
-            self.unpack(file)
+        try:
+            for file in files:
+                self.unpack(file)
+        except BaseException:  # stopped, or no network: the next import tries again
+            self.packages[name] = files
+            raise
         importlib.invalidate_caches()
         return importlib.util.find_spec(name)
 
@@ -112,10 +116,15 @@ class Session:
 
         def before(event, arguments):
             if event == "open" and waiting and isinstance(arguments[0], str):
-                file = waiting.pop(os.path.abspath(arguments[0]), None)
+                path = os.path.abspath(arguments[0])
+                file = waiting.pop(path, None)
                 if file is not None:
-                    with open(arguments[0], "wb") as target:
-                        target.write(checked(file))
+                    try:
+                        with open(path, "wb") as target:
+                            target.write(checked(file))
+                    except BaseException:
+                        waiting[path] = file
+                        raise
 
         if waiting:
             sys.addaudithook(before)
@@ -131,7 +140,8 @@ class Session:
 
         def find_sources(name):
             while archives:
-                unpack(archives.pop(), folder)
+                unpack(archives[-1], folder)
+                archives.pop()
             if not os.path.isdir(os.path.join(folder, name)):
                 return find(name)
             spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
@@ -257,6 +267,7 @@ def pretty(value, width=79):
 
 
 HINTS = (
+    (KeyboardInterrupt, "Stopped here. What the cells have made until now is kept."),
     (ModuleNotFoundError, "This module is not among those that run in a page."),
     (MemoryError, "The page has no more memory: Stop frees it, and the page starts afresh."),
     (RecursionError, "A function calls itself too often; the limit is lower here than elsewhere."),

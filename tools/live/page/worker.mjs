@@ -1,5 +1,7 @@
-/* Python in a worker of its own: what it does never freezes the page, and ending the worker stops it.
+/* Python in a worker of its own: what it does never freezes the page.
    Messages in: start, run, check. Out: status, ready, failed, text, image, html, done, checked. */
+
+import { holds, stopper } from "./stop.mjs";
 
 const here = new URL("./", import.meta.url).href;
 const send = (kind, data = {}) => postMessage({ kind, ...data });
@@ -51,7 +53,7 @@ function getNow(file) {
 
 /* ---------- start ---------- */
 
-async function start({ manifest, page }) {
+async function start({ manifest, page, address }) {
   send("status", { text: "Loading Python…" });
   const store = await openStore();
   const waiting = Object.fromEntries(
@@ -112,7 +114,10 @@ _session`);
     }
   }
  session.begin();
-  send("ready", { version: py.runPython("sys.version.split()[0]"), slow, stored: store !== null });
+  const stops = Boolean(address) && holds(address);
+  if (stops) py.setInterruptBuffer(Object.assign(stopper, { module: py._module }));
+  const release = py.runPython("sys.version.split()[0]");
+  send("ready", { version: release, slow, stored: store !== null, stops });
 }
 
 self.onmessage = ({ data }) => {
@@ -121,21 +126,30 @@ self.onmessage = ({ data }) => {
   } else if (data.kind === "run") {
     const begin = performance.now();
     let ok = false;
+    stopper.watch(data.address);
     try {
       ok = session.run(data.source, data.name);
     } catch (error) {
-      send("text", { stream: "stderr", text: `Python itself has stopped: ${error.message}\n` });
-      send("failed", { text: "an error that it could not catch" });
+      // Stop may come when the cell is through already.
+      if (error.type !== "KeyboardInterrupt") {
+        send("text", { stream: "stderr", text: `Python itself has stopped: ${error.message}\n` });
+        send("failed", { text: "an error that it could not catch" });
+      }
     }
+    stopper.watch(null);
     send("done", { ok, seconds: (performance.now() - begin) / 1000 });
   } else if (data.kind === "check") {
     const solutions = data.solutions;
+    stopper.watch(data.address);
     try {
       const found = session.check(data.source, solutions);
       const { right, lines } = found.toJs({ dict_converter: Object.fromEntries });
       send("checked", { right: right ?? null, lines });
     } catch (error) {
-      send("checked", { right: null, lines: [`The check could not run: ${error.message}`] });
+      const stopped = error.type === "KeyboardInterrupt";
+      const line = stopped ? "The check was stopped." : `The check could not run: ${error.message}`;
+      send("checked", { right: null, lines: [line] });
     }
+    stopper.watch(null);
   }
 };
