@@ -89,13 +89,12 @@ def test_the_wheel_is_the_same_each_time_and_asks_for_what_the_project_asks(tmp_
 
 # ---------- Colab ----------
 
-REPOSITORY = "https://github.com/someone/book"
+REPOSITORY = "someone/book"
 
 
 def buttons(url, repository, pagename="notebooks/03_rnn"):
     """The download buttons of a page, once the book has put in its own."""
-    options = {"repository_url": repository} if repository else {}
-    config = SimpleNamespace(html_baseurl=url, html_theme_options=options)
+    config = SimpleNamespace(html_baseurl=url, book_repository=repository)
     group = {"type": "group", "label": "download-buttons", "buttons": [{"text": ".ipynb"}]}
     context = {"header_buttons": [{"type": "javascript", "label": "search"}, group]}
     book_alone.offer_colab(SimpleNamespace(config=config), pagename, "page.html", context, None)
@@ -114,7 +113,6 @@ def test_colab_opens_the_copy_where_the_book_has_an_address_and_a_repository():
         ("", "", "notebooks/03_rnn"),
         (URL, "", "notebooks/03_rnn"),
         ("", REPOSITORY, "notebooks/03_rnn"),
-        (URL, "https://example.org/someone/book", "notebooks/03_rnn"),
         (URL, REPOSITORY, "book/index"),
         (URL, REPOSITORY, "search"),
     ],

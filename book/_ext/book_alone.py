@@ -22,7 +22,6 @@ from sphinx.application import Sphinx
 STAMP = (2020, 1, 1, 0, 0, 0)  # the same bytes for the same content
 EXPERIMENTS = "experiments.zip"
 COLAB_BRANCH = "colab"  # as in .github/workflows/pages.yml
-GITHUB = "https://github.com/"
 
 INSTALL = """\
 # Only in this downloaded copy: fetch the book's own module and its experiments, if missing.
@@ -118,20 +117,19 @@ def stand_alone(app: Sphinx, error: Exception | None) -> None:
         path.write_text(work_alone(path.read_text("utf-8"), url, wheel), "utf-8")
 
 
-def colab_address(repository_url: str, pagename: str) -> str | None:
-    """Where Colab opens a page's copy; None if the page is no notebook, or not from GitHub."""
+def colab_address(repository: str, pagename: str) -> str | None:
+    """Where Colab opens a page's copy; None if the page is no notebook. repository: owner/name."""
     folder, _, name = pagename.rpartition("/")
-    if folder != "notebooks" or not repository_url.startswith(GITHUB):
+    if folder != "notebooks":
         return None
-    repository = repository_url.removeprefix(GITHUB)
     return f"https://colab.research.google.com/github/{repository}/blob/{COLAB_BRANCH}/{name}.ipynb"
 
 
 def offer_colab(app: Sphinx, pagename, templatename, context, doctree) -> None:
     """A link beside the downloads of a notebook's page, where there is a copy for Colab to open."""
-    repository = app.config.html_theme_options.get("repository_url") or ""
+    repository = app.config.book_repository
     address = colab_address(repository, pagename)
-    if not (app.config.html_baseurl and address):
+    if not (app.config.html_baseurl and repository and address):
         return
     link = {
         "type": "link", "url": address, "text": "Colab", "tooltip": "Open in Google Colab",
@@ -143,6 +141,7 @@ def offer_colab(app: Sphinx, pagename, templatename, context, doctree) -> None:
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_config_value("book_repository", "", "html")  # owner/name on GitHub, set by book_site
     app.connect("build-finished", stand_alone, priority=650)  # after book_light
     app.connect("html-page-context", offer_colab, priority=510)  # after the theme's own buttons
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -110,6 +110,7 @@ def say_where_published(app: Sphinx, config) -> None:
             config.ogp_image = "_static/screenshot.png"
             config.ogp_image_alt = "The first page of the book"
         config.sitemap_url_scheme = "{link}"
+        config.book_repository = REPOSITORY
     if REPOSITORY:
         config.html_theme_options.update(
             repository_url=f"https://github.com/{REPOSITORY}",
