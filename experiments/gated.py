@@ -126,8 +126,8 @@ def start(task: str, model: str, seed: int, lstm_units: int):
 def train_until_solved(task, model, seed, rate, settings) -> dict:
     """Train until the error on validation batches is small enough, or the budget is used up.
 
-    Returns thousands of updates that it took (the whole budget if it was not solved), and the error
-    on sequences that nothing was chosen on.
+    Returns thousands of updates that it took (the whole budget if it was not solved), the error
+    on those validation batches at the end, and the error on sequences that nothing was chosen on.
     """
     loss, enough = TASKS[task][4:]
     cell, params, rng = start(task, model, seed, settings["lstm_units"])
@@ -142,4 +142,5 @@ def train_until_solved(task, model, seed, rate, settings) -> dict:
         lambda: error(task, cell, params, check) <= enough,
         step, params, lambda: make(task, settings["batch"], rng), settings, rate,
     )  # fmt: skip
-    return {"thousands": updates / 1000, "error": error(task, cell, params, test)}
+    on_valid, on_test = (error(task, cell, params, batch) for batch in (check, test))
+    return {"thousands": updates / 1000, "valid": on_valid, "error": on_test}
