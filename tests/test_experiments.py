@@ -56,6 +56,21 @@ def test_shortest_run_comes_out_again(name):
     records.compare(run["result"], live, made.tolerance)
 
 
+def test_chunks_chose_its_rates_on_the_validation_play():
+    import chunks
+
+    record = records.load("chunks")
+
+    def on_valid(setting, lr):
+        equal, k = setting
+        runs = (record.values("valid", equal=equal, k=k, lr=lr, seed=s) for s in chunks.TUNING)
+        return np.mean(list(runs))
+
+    for setting, chosen in chunks.CHOSEN.items():
+        rates = chunks.RATES + chunks.MORE.get(setting, ())
+        assert min(rates, key=lambda lr, setting=setting: on_valid(setting, lr)) == chosen, setting
+
+
 # ---------- the machinery ----------
 
 
