@@ -4,6 +4,8 @@ import ast
 import hashlib
 import importlib.util
 import json
+import random
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -12,6 +14,8 @@ import live_files
 import live_pages
 import live_wheels
 import pytest
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Levenshtein
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -27,7 +31,7 @@ def module(name):
     return found
 
 
-answers, session = module("answers"), module("session")
+answers, session, fast_edits = module("answers"), module("session"), module("fast_edits")
 
 
 # ---------- pinned files ----------
@@ -85,6 +89,16 @@ def test_missing_files_are_named(tmp_path):
 def test_without_a_network_the_reason_is_told(tmp_path):
     with pytest.raises(live_files.Missing, match="no network"):
         live_files.fetch(tmp_path, pinned=pinned(a=b"1"), get=refuse)
+
+
+@pytest.mark.parametrize("get", [refuse, carrier({"c": b"forged"}), carrier({})])
+def test_a_download_that_fails_leaves_what_the_cache_has(tmp_path, get):
+    before = pinned(a=b"1", b=b"2")
+    live_files.fetch(tmp_path, pinned=before, get=carrier({"a": b"1", "b": b"2"}))
+    with pytest.raises(live_files.Missing):
+        live_files.fetch(tmp_path, pinned=pinned(a=b"1", b=b"2", c=b"3"), get=get)
+    assert live_files.fetch(tmp_path, pinned=before, get=refuse) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_a_folder_of_files_serves_as_well(tmp_path):
@@ -236,6 +250,23 @@ def test_cells_that_cannot_run_are_known_and_so_are_those_that_need_them():
     codes = ["from statsmodels.a import A\nb = 1", "c = A(1)", "print(b)", "print(c)", "c = 2", "c"]
     lacks = "statsmodels"
     assert live_pages.needs(codes) == [None, lacks, None, lacks, None, None]
+
+
+def test_the_part_of_statsmodels_that_is_plain_python_runs(tmp_path):
+    codes = ["from statsmodels.stats.proportion import proportion_confint as f", "f(1, 2)"]
+    assert live_pages.needs(codes) == [None, None]
+    assert live_pages.packages_of(codes)["statsmodels"] == ["statsmodels-stats.zip"]
+    assert live_pages.packages_of(["1"])["statsmodels"] == ["statsmodels-data.zip"]
+    for name, data in live_wheels.statsmodels().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{codes[0]}\n"
+        f"assert sys.modules['statsmodels'].__file__.startswith({str(tmp_path)!r})\n"
+        "print([round(x, 3) for x in f(9, 10, method='wilson')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "[0.596, 0.982]\n", done.stderr
 
 
 def test_an_exercise_whose_solution_cannot_run_is_marked():
@@ -400,7 +431,10 @@ def test_what_was_stopped_while_it_came_is_fetched_again(tmp_path, monkeypatch, 
     monkeypatch.syspath_prepend(str(site))
     lazy = tmp_path / "big.npz"
     run.live.provide({"cut_package": ["a.zip"]}, {str(lazy): "big.npz"}, sums, fetch, str(site))
-    for source in ("import cut_package\ncut_package.x", f"with open({str(lazy)!r}) as f: print(f.read())"):
+    for source in (
+        "import cut_package\ncut_package.x",
+        f"with open({str(lazy)!r}) as f: print(f.read())",
+    ):
         assert not run(source)
         assert "Stopped here. What the cells have made until now is kept." in run.err
         assert run(source)
@@ -434,6 +468,58 @@ def test_a_file_that_fails_its_hash_is_an_error_in_words(tmp_path, run):
     run.live.provide({}, {str(lazy): "big.npz"}, {"big.npz": "0" * 64}, lambda file: b"forged", "")
     assert not run(f"open({str(lazy)!r})")
     assert "is not the file that this page was built with" in run.err
+
+
+# ---------- rapidfuzz, many pairs at a time ----------
+
+LENGTHS = (0, 1, 5, 30, 62, 63, 64, 100, 126, 127, 200)
+
+
+@pytest.mark.parametrize("scorer", [fuzz.ratio, Levenshtein.distance], ids=lambda f: f.__module__)
+def test_distances_of_many_texts_are_those_of_rapidfuzz(scorer):
+    rng = random.Random(0)
+
+    def texts(n):
+        return ["".join(rng.choices("abcdé 打\ud800", k=rng.choice(LENGTHS))) for _ in range(n)]
+
+    for _ in range(20):
+        queries, choices = texts(6), texts(30)
+        ours = fast_edits.cdist(queries, choices, scorer=scorer)
+        theirs = process.cdist(queries, choices, scorer=scorer)
+        assert ours.dtype == theirs.dtype
+        assert (ours == theirs).all()
+        for query in queries:
+            ours = fast_edits.extractOne(query, choices, scorer=scorer)
+            assert ours == process.extractOne(query, choices, scorer=scorer)
+    whole = fast_edits.cdist(["abc", "x"], ["abd", ""], scorer=scorer, dtype="uint8")
+    assert (whole == process.cdist(["abc", "x"], ["abd", ""], scorer=scorer, dtype="uint8")).all()
+
+
+@pytest.mark.parametrize(
+    ("queries", "choices", "others"),
+    [
+        (["ab"], [], {}),
+        ([("a", "b")], [("a", "c")], {}),
+        (["ab"], ["abc"], {"score_cutoff": 1}),
+        (["ab"], ["Abc", "b"], {"processor": str.lower}),
+        (["ab"], {"one": "abc"}, {}),
+    ],
+)
+def test_what_is_not_plain_is_handed_on_to_rapidfuzz(queries, choices, others):
+    asked = {"scorer": Levenshtein.distance, **others}
+    ours = fast_edits.extractOne(queries[0], choices, **asked)
+    assert ours == process.extractOne(queries[0], choices, **asked)
+    if not isinstance(choices, dict):
+        ours = fast_edits.cdist(queries, choices, **asked)
+        theirs = process.cdist(queries, choices, **asked)
+        assert ours.shape == theirs.shape and (ours == theirs).all()
+
+
+def test_choices_that_have_changed_are_read_anew():
+    choices = ["abc", "xyz"]
+    assert fast_edits.extractOne("xyy", choices, scorer=Levenshtein.distance) == ("xyz", 1, 1)
+    choices[0] = "xyy"
+    assert fast_edits.extractOne("xyy", choices, scorer=Levenshtein.distance) == ("xyy", 0, 0)
 
 
 # ---------- answers ----------

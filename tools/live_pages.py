@@ -57,7 +57,8 @@ def archives(cache: Path) -> dict:
     for name in live_wheels.COMPILED:
         made[name] = live_wheels.wheel_files(wheel_of(cache, name))
     for name, put_together in live_wheels.ON_DEMAND.items():
-        made[f"{name}-data" if name == "sklearn" else name] = put_together()
+        made[f"{name}-data" if name in IN_PARTS else name] = put_together()
+    made["statsmodels-stats"] = live_wheels.statsmodels()
     made["helpers"] = live_wheels.tree(
         ROOT / "src" / "helpers", "helpers/", lambda name: not LATER.match(name)
     )
@@ -116,7 +117,8 @@ def code_cells(notebook: dict) -> list:
     return ["".join(cell["source"]) for cell in shown]
 
 
-AWAY = ("statsmodels",)  # imported by cells, but not compiled for the browser
+AWAY = "statsmodels"  # imported by cells, but not compiled for the browser
+HERE_OF_IT = "statsmodels.stats.proportion"  # but this part of it is plain Python
 
 
 def changed(statement) -> set:
@@ -147,9 +149,10 @@ def needs(codes: list) -> list:
             lacks = bool(names.read & away)
             fails |= lacks and not isinstance(statement, ast.FunctionDef)  # which fails when called
             away = away | changed(statement) | names.made if fails or lacks else away - names.made
-            if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith(AWAY):
+            module = getattr(statement, "module", None) or ""  # of `from … import`
+            if module.startswith(AWAY) and module != HERE_OF_IT:
                 away |= names.made
-        found.append(AWAY[0] if fails else None)
+        found.append(AWAY if fails else None)
     return found
 
 
@@ -192,6 +195,9 @@ def first_words(exercise: dict) -> str:
     return code + "\n"
 
 
+IN_PARTS = ("sklearn", "statsmodels")  # of which some pages need the data only
+
+
 def packages_of(codes: list) -> dict:
     """Name → files to fetch when it is first imported.
 
@@ -204,6 +210,7 @@ def packages_of(codes: list) -> dict:
         packages["sklearn"] = ["scikit_learn.zip"]  # it asks for SciPy and others by itself
     else:
         packages["sklearn"] = ["sklearn-data.zip"]
+    packages["statsmodels"] = [f"statsmodels-{'stats' if HERE_OF_IT in code else 'data'}.zip"]
     return packages
 
 

