@@ -233,6 +233,22 @@ def f1_of(design: Design, params: dict, sentences, vocab, chain: dict | None = N
     return slots.score_spans([tags for _, tags in sentences], said).f1
 
 
+def confusions(design: Design, params: dict, sentences, vocab) -> np.ndarray:
+    """Counts: a row for each slot that is there, a column for each that was said of its words.
+
+    The last column counts slots of whose words no slot was said with the same ends.
+    """
+    columns = [*slots.SLOTS, "none"]
+    counts = np.zeros((len(slots.SLOTS), len(columns)))
+    said = tag(design, params, sentences, vocab)
+    for (_, tags), guess in zip(sentences, said):
+        by_place = {span[1:]: span.slot for span in slots.spans(guess)}
+        for slot, start, stop in slots.spans(tags):
+            called = by_place.get((start, stop), "none")
+            counts[slots.SLOTS.index(slot), columns.index(called)] += 1
+    return counts
+
+
 def contest(designs: dict, sizes: dict, materials, n: int = 500):
     """Train every design on every split: params by (name, seed), lists of F1 by (name, test)."""
     params, f1 = {}, defaultdict(list)
