@@ -71,7 +71,9 @@ STUDY = study.Study(
     settings=SETTINGS,
     cases=[{"design": name, "n": n, "seed": seed} for seed in range(3)
            for name, n in (("fixed", 200), ("dot", 200), ("fixed", 600), ("dot", 600))]
-    + [{"design": "fixed", "n": 1800, "seed": seed} for seed in range(1)],
+    + [{"design": "fixed", "n": 1800, "seed": seed} for seed in range(1)]
+    + [{"design": name, "n": 600, "seed": seed} for seed in range(3, 10) for name in DESIGNS]
+    + [{"design": "fixed", "n": 1800, "seed": seed} for seed in range(1, 5)],
     run=run,
     tolerance=0.25,
 )  # fmt: skip
