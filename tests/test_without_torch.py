@@ -38,6 +38,7 @@ def passed_by(*cells: str) -> list[bool]:
         "from helpers.torch_parity import to_torch",
         "from helpers.torch_seq2seq import TorchSeq2Seq",
         "import helpers.torch_seq2seq",
+        "import against_torch",  # an experiment
         "def later():\n    import torch",
     ],
 )

@@ -9,7 +9,7 @@ import sys
 from importlib.util import find_spec
 
 NEEDED = ("numpy", "matplotlib")
-TORCH_CELLS = ("torch", "helpers.torch_parity", "helpers.torch_seq2seq")
+TORCH_CELLS = ("torch", "helpers.torch_parity", "helpers.torch_seq2seq", "against_torch")
 
 
 def set_up() -> None:
