@@ -153,8 +153,8 @@ def compare(context, site: str, path: Path, patience: float = PATIENCE) -> Row:
                 row.times[live_pages.digest(before["code"])] = -round(took, 1)  # and not done
                 break
             took = processor_seconds() - start
-            if took >= LONG:
-                row.times[live_pages.digest(before["code"])] = round(took, 1)
+            long = round(took, 1) if took >= LONG else 0  # a cell that was long may be so no more
+            row.times[live_pages.digest(before["code"])] = long
             now = page.cells()[n]
             keys = ("text", "pictures", "html")
             if now["state"].startswith("error") and before["leans"]:
@@ -214,7 +214,7 @@ def main() -> int:
             print(line(row), end="", flush=True)
             table += line(row)
             details += "".join(f"- {row.name}, {text[:600]}\n" for text in row.differ + row.errors)
-            times |= row.times
+            times = {code: took for code, took in (times | row.times).items() if took}
             if options.table:
                 options.table.write_text(f"{table}\n{details}", encoding="utf-8")
             if options.times:
