@@ -105,10 +105,10 @@ def case(seed, width=64, n=300, turn=1, low=1, open_=False):
 
 
 CASES = []
-for seed in range(5):
+for seed in range(10):
     CASES += [case(seed, width) for width in (2, 8, 64)] + [case(seed, open_=True)]
     CASES += [case(seed, turn=-1)]
-for seed in range(2):
+for seed in range(5):
     CASES += [case(seed, width, n=900) for width in (2, 64)]
     CASES += [case(seed, width, low=LONGEST) for width in (2, 64)]
 STUDY = study.Study(

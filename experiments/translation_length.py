@@ -101,7 +101,7 @@ STUDY = study.Study(
     name="translation_length",
     question="How does a translator without attention fail as sentences grow?",
     settings=SETTINGS,
-    cases=[c for seed in range(3) for c in (case(seed, 16), case(seed, 32), case(seed),
+    cases=[c for seed in range(10) for c in (case(seed, 16), case(seed, 32), case(seed),
                                             case(seed, turn=-1), case(seed, n=1200))],
     run=run,
     tolerance=0.25,
