@@ -52,8 +52,8 @@ def test_judging_needs_no_search():
     src, tgt = dates.vocabularies(parts.train)
     model = attention_forms.DESIGNS["dot"]
     pairs = dates.encode(parts.train[:40], src, tgt)
-    params, _ = attention_dates.learn(model, 0, pairs, (len(src), len(tgt)), 150, 0.02, 8, 24)
+    params, _ = attention_dates.learn(model, 0, pairs, (len(src), len(tgt)), 90, 0.03, 8, 24)
     said = attention_dates.answers(model, params, pairs, tgt, 12)
     right = np.mean(["".join(s) == e.iso for s, e in zip(said, parts.train[:40])])
     _, share = attention_forms.judge(model, params, pair_batch(*pairs))
-    assert 0 < right <= 1 and share == pytest.approx(right)
+    assert 0.05 < right < 1 and share == pytest.approx(right)
