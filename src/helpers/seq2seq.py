@@ -11,7 +11,8 @@ context of its own for every step, c_t, which joins the state before the read-ou
 While the model learns, y_{t−1} is the true symbol (teacher forcing), so all steps of the decoder
 are one call of `unroll.forward`. `decode_step` is one symbol of it, as on paper; `decoder_loop` and
 `decoder_bptt` are a decoder forward and back in plain loops. In two orders of attention, see
-`Seq2Seq`, an answer enters the recurrence, so each step waits for it: `answer_loop`.
+`Seq2Seq`, an answer enters the recurrence, so each step waits for it: these two take their steps in
+`answer_loop`, and `decode_step` does not know them.
 
 Shapes: T source steps, S target steps, B batch, D embedding, H hidden units (of the encoder: both
 directions together), V target symbols.
