@@ -3,15 +3,19 @@
 import base64
 import json
 import re
+from datetime import date
 
 import numpy as np
 import pytest
 from test_browser import DESKTOP, HTML, PHONE, find_browser
 
-from helpers import decoding, language_model, layers, linear_recurrence
-from helpers.activations import sigmoid, softmax
+from helpers import decoding, language_model, layers, linear_recurrence, seq2seq
+from helpers.activations import log_softmax, sigmoid, softmax
+from helpers.attention import DOT
+from helpers.data import dates
+from helpers.gru import GRU
 from helpers.lstm import LSTM, lstm_loop, lstm_step
-from helpers.text import Vocabulary
+from helpers.text import END, Vocabulary, clean, pair_batch
 from helpers.trained import records
 
 SCRIPTS = HTML.parents[1] / "book" / "_assets" / "instruments"
@@ -25,21 +29,25 @@ PLACES = {
     "hand_made_cell": "notebooks/11_lstm.html",
     "scan_tree": "notebooks/37_scan.html",
     "letter_unit": "notebooks/13_lstm_text.html",
+    "attention_date": "notebooks/23_attention.html",
+    "beam_search": "notebooks/24_decoding.html",
 }
+SHARED = {"base", "date_reader"}
 
 
 @pytest.fixture(scope="module")
 def compute(browser):
     """compute(expression) in an empty page that has all scripts."""
     tab = browser.new_page()
-    for script in [SCRIPTS / "base.js", *sorted(set(SCRIPTS.glob("*.js")) - {SCRIPTS / "base.js"})]:
+    shared = [SCRIPTS / f"{name}.js" for name in sorted(SHARED)]
+    for script in [*shared, *sorted(set(SCRIPTS.glob("*.js")) - set(shared))]:
         tab.add_script_tag(content=script.read_text("utf-8"))
     yield lambda expression: np.array(tab.evaluate(expression), float)
     tab.close()
 
 
 def test_every_script_has_a_place():
-    assert {path.stem for path in SCRIPTS.glob("*.js")} == {"base", *PLACES}
+    assert {path.stem for path in SCRIPTS.glob("*.js")} == {*SHARED, *PLACES}
 
 
 # ---------- the numbers ----------
@@ -127,8 +135,13 @@ def little():
 
 def params_of(packed):
     """The parameters in the file of letter_unit, float64."""
+    return arrays_of(packed["arrays"])
+
+
+def arrays_of(packed):
+    """Arrays of halves in base64, as float64."""
     params = {}
-    for name, one in packed["arrays"].items():
+    for name, one in packed.items():
         halves = np.frombuffer(base64.b64decode(one["half"]), "<f2")
         params[name] = halves.astype(float).reshape(one["shape"])
     return params
@@ -201,10 +214,233 @@ def test_letters_are_drawn_as_by_the_helpers(compute, little):
         inputs = np.array([[expected]])
 
 
+class Reader:
+    """The reader of dates in the helpers: its two vocabularies, its parameters in each stage."""
+
+    MODEL = seq2seq.Seq2Seq(GRU, feed="start", attention=DOT)
+    MOST = 15
+
+    def __init__(self):
+        self.file = (SCRIPTS / "date_reader.json").read_text("utf-8")
+        packed = json.loads(self.file)
+        self.src = Vocabulary(tuple(packed["symbols"]))
+        self.tgt = Vocabulary(tuple(packed["targets"]))
+        self.params = {stage: arrays_of(one) for stage, one in packed["stages"].items()}
+
+    def encoded(self, stage, texts):
+        sources = [self.src.encode(text) for text in texts]
+        batch = pair_batch(sources, [np.array([END + 1])] * len(sources))
+        return seq2seq.encode(self.MODEL, self.params[stage], batch.source, batch.lengths)[0]
+
+    def beam(self, stage, texts, k):
+        encoded = self.encoded(stage, texts)
+        step, first = seq2seq.decoder_step(self.MODEL, self.params[stage], encoded)
+        return decoding.beam_search(step, first, self.MOST, k)
+
+    def log_p(self, stage, text, ids):
+        """log P and weights of every step, for given symbols: (S, V) and (S, T)."""
+        inputs = np.array([0, *ids[:-1]])[:, None]
+        z, _, weights, _ = seq2seq.decode(
+            self.MODEL, self.params[stage], self.encoded(stage, [text]), inputs
+        )
+        return log_softmax(z)[:, 0], weights[:, 0]
+
+    def spell(self, ids):
+        return "".join(self.tgt.symbols[i] for i in ids)
+
+
+@pytest.fixture(scope="module")
+def reader():
+    return Reader()
+
+
+@pytest.fixture
+def in_browser(compute, reader):
+    """in_browser(stage, text, expression): `model` and `ids` are there for the expression."""
+
+    def run(stage, text, expression):
+        return compute(
+            f"(() => {{ const model = dateReader.model({reader.file}, {json.dumps(stage)});"
+            f"const {{ ids }} = dateReader.read(model, {json.dumps(text)});"
+            f"return {expression}; }})()"
+        )
+
+    return run
+
+
+STAGES = ("half-trained", "trained")
+ANSWER = [5, 3, 6, 4, 2, 3, 10, 2, 3, 7, 1]  # 2031-07-04 and its end
+WRITTEN = (
+    "friday, july 4, 2031",
+    "trešdiena, 1904. gada 21. decembris",
+    "4",
+    "7/4 ж∞ 二",
+    "x" * 48,
+)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """The dates as the network was trained on them."""
+    settings = records.load("date_reader").about["settings"]
+    return dates.split(np.random.default_rng(0), settings["n_train"], settings["n_test"])
+
+
+def test_reader_of_dates_is_small_and_as_recorded(reader, parts):
+    assert len(reader.file) < 60_000
+    record = records.load("date_reader")
+    runs = record.select(stage="trained")
+    assert all(run["result"]["test"] == [1, 1, 1] for run in runs)  # ten seeds, 500 dates each
+    best = min(runs, key=lambda run: run["result"]["valid loss"])["case"]["seed"]
+    for stage in STAGES:
+        (run,) = record.select(stage=stage, seed=best)
+        found = reader.beam(stage, [e.text for e in parts.test], 1)
+        right = [reader.spell(f[0].ids) == e.iso for f, e in zip(found, parts.test, strict=True)]
+        assert abs(np.mean(right) - run["result"]["test"][0]) < 0.005
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("text", WRITTEN)
+def test_dates_are_read_and_written_as_by_the_helpers(in_browser, reader, stage, text):
+    answer = reader.beam(stage, [text], 1)[0][0]
+    ids = [*answer.ids, END][: reader.MOST]
+    log_p, weights = reader.log_p(stage, text, ids)
+    assert in_browser(stage, text, "dateReader.write(model, ids).map((s) => s.id)").tolist() == ids
+    found = in_browser(stage, text, "dateReader.write(model, ids).map((s) => s.logP)")
+    assert np.allclose(found, log_p, rtol=1e-6, atol=1e-9)
+    found = in_browser(stage, text, "dateReader.write(model, ids).map((s) => s.weights)")
+    assert np.allclose(found, weights, rtol=1e-6, atol=1e-9)
+    assert np.allclose(found.sum(axis=1), 1)
+    other = reader.tgt.encode("2031-07-04").tolist()
+    expected = reader.log_p(stage, text, [*other, END])[0][np.arange(11), [*other, END]].sum()
+    found = in_browser(stage, text, f"dateReader.logPOf(model, ids, {other})")
+    assert np.isclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("text", [*WRITTEN[:4], "20. juli 2091", "donderdag 26 december 1946"])
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_beam_finds_what_the_helpers_find(in_browser, reader, stage, text, k):
+    (expected,) = reader.beam(stage, [text], k)
+    call = f"beamSearch.search(model, ids, {k})"
+    found = in_browser(stage, text, f"{call}.answers.map((a) => [a.ids.length, a.ended, a.total])")
+    shapes = [[len(h.ids), h.ended, h.log_p] for h in expected]
+    assert np.allclose(found, np.array(shapes, float), rtol=1e-6, atol=1e-9)
+    for n, h in enumerate(expected):
+        assert in_browser(stage, text, f"{call}.answers[{n}].ids").tolist() == list(h.ids)
+    # In every step as many are kept as there is room for; the total of the best is the model's.
+    steps = in_browser(
+        stage, text, f"{call}.steps.map((s) => s.filter((c) => c.fate !== 'dropped').length)"
+    )
+    assert (steps <= k).all() and (np.diff(steps) <= 0)[2:].all()
+    for t in range(len(steps)):
+        ids = in_browser(stage, text, f"{call}.steps[{t}][0].ids").astype(int).tolist()
+        total = in_browser(stage, text, f"{call}.steps[{t}][0].total")
+        log_p = reader.log_p(stage, text, ids)[0]
+        assert np.isclose(total, log_p[np.arange(t + 1), ids].sum(), rtol=1e-6, atol=1e-9)
+
+
+def test_picked_dates_are_what_their_notes_say(compute, reader, parts):
+    """Greedy fails and two mends; greedy is right and two is not; three answers; two finds less."""
+    texts = compute("[beamSearch.EXAMPLES.length]").astype(int)[0]
+    best = {k: [] for k in (1, 2, 3)}
+    names = []
+    for n in range(texts):
+        points = [compute(f"[...beamSearch.EXAMPLES[{n}].{part}].map((c) => c.codePointAt(0))")
+                  for part in ("text", "truth")]  # fmt: skip
+        text, truth = ("".join(map(chr, one.astype(int))) for one in points)
+        names.append((text, truth))
+        for k in best:
+            (found,) = reader.beam("half-trained", [text], k)
+            best[k].append((reader.spell(found[0].ids), found[0].log_p))
+    right = {k: [a == truth for (a, _), (_, truth) in zip(best[k], names)] for k in best}
+    assert (right[1][0], right[2][0]) == (False, True) and best[2][0][1] > best[1][0][1] + 0.5
+    assert (right[1][1], right[2][1]) == (True, False)
+    assert len({best[k][2][0] for k in best}) == 3 and right[3][2]
+    assert best[2][3][1] < best[1][3][1] - 0.1
+    known = {(e.text, e.iso) for e in parts.valid}
+    assert all(one in known for one in names[:5]) and names[4] == parts.valid[1][:2]
+
+
+def test_what_the_pages_say_was_found(reader):
+    """The folded answers of the two questions, and the numbers around them."""
+
+    def maps(text, answer):
+        ids = [*reader.tgt.encode(answer), END]
+        log_p, weights = reader.log_p("trained", text, ids)
+        assert log_p.argmax(axis=1).tolist() == ids  # greedy writes this answer
+        return np.exp(log_p.max(axis=1)), weights
+
+    p, weights = maps("33 july 2031", "2031-07-33")
+    assert p.prod() > 0.99 and weights[8].argmax() == 0 and weights[9].argmax() == 1
+    p, weights = maps("july 2031", "2031-07-00")
+    assert abs(p[9] - 0.96) < 0.006 and 0.26 < weights[9].max() < 0.275
+    _, friday = maps("friday, july 4, 2031", "2031-07-04")
+    _, monday = maps("monday, july 4, 2031", "2031-07-04")
+    moved = abs(monday - friday).max(axis=1)
+    assert moved[[0, 1, 2, 3, 5, 6, 8, 9]].max() < 0.03
+    assert abs(monday[4, 1] - 0.18) < 0.006 and abs(monday[10, 2] - 0.08) < 0.006
+    _, weights = maps("xxx july 4, 2031", "2031-07-34")
+    assert weights[8].argmax() == 1 and abs(weights[8, 1] - 0.84) < 0.006
+
+    def best(text, k):
+        (found,) = reader.beam("half-trained", [text], k)
+        return reader.spell(found[0].ids), found[0].log_p
+
+    def start(text, written):
+        ids = reader.tgt.encode(written).tolist()
+        log_p = reader.log_p("half-trained", text, ids)[0]
+        return log_p[np.arange(len(ids)), ids].sum()
+
+    text = "trešdiena, 1904. gada 21. decembris"
+    found = [start(text, written) for written in ("1909-04", "1909-06", "1911-06")]
+    assert np.allclose(found, [-3.97, -4.00, -4.18], atol=0.006)
+    assert [best(text, k)[0] for k in (1, 2, 3)] == ["1911-06-24", "1909-06-10", "1911-06-24"]
+    assert np.allclose([best(text, k)[1] for k in (1, 2)], [-6.03, -6.18], atol=0.006)
+    assert best(text, 5)[1] < -6 and start(text, "1904-12-21") < -9
+    text = "20. juli 2091"
+    found = [start(text, written) for written in ("201", "202", "209", "2091")]
+    assert np.allclose(found, [-1.39, -1.44, -1.61, -2.02], atol=0.006)
+    mended = []
+    for month in range(1, 13):
+        text = dates.write(date(1994, month, 27), "en_GB", "%(d)s %(MMMM)s %(y)s")
+        truth = f"1994-{month:02}-27"
+        if best(f"tuesday, {text}", 1)[0] != truth == best(f"tuesday, {text}", 2)[0]:
+            mended.append(month)
+    assert mended == [3, 12]
+    runs = records.load("date_reader").select(stage="half-trained")
+    right = np.array([run["result"]["test"][:2] for run in runs])
+    assert (right[:, 0].min().round(2), right[:, 0].max().round(2)) == (0.15, 0.45)
+    assert right.mean(axis=0).round(2).tolist() == [0.26, 0.28]
+    net = [run["result"]["test, 2 mends 1"] > run["result"]["test, 2 spoils 1"] for run in runs]
+    assert sum(net) == 8
+    held_out = [
+        run["result"]["unseen"][0] for run in records.load("date_reader").select(stage="trained")
+    ]
+    assert (round(min(held_out), 2), round(max(held_out), 2)) == (0.44, 0.57)
+    assert sum(array.size for array in reader.params["trained"].values()) == 7573
+
+
+@pytest.mark.parametrize("text", ["  Friday,\tJULY 4 ", "ÅÉ e\u0301 İ", "ж" * 60, ""])
+def test_texts_are_tidied_as_by_the_helpers(compute, reader, text):
+    points = compute(f"[...dateReader.tidy({json.dumps(text)})].map((c) => c.codePointAt(0))")
+    assert "".join(map(chr, points.astype(int))) == clean(dates.tidy(text))
+    ids = reader.src.encode(dates.tidy(text)[:48])
+    model = f"dateReader.model({reader.file}, 'trained')"
+    assert compute(f"dateReader.read({model}, {json.dumps(text)}).ids").tolist() == ids.tolist()
+
+
+@pytest.mark.parametrize(("text", "is_day"), [("2032-02-29", True), ("2031-02-29", False),
+    ("2031-07-33", False), ("0099-07-04", True), ("2031-00-04", False), ("203-07-04", False),
+    ("", False)])  # fmt: skip
+def test_days_of_the_calendar(compute, text, is_day):
+    assert bool(compute(f"dateReader.isDay({json.dumps(text)})")) == is_day
+
+
 @pytest.mark.parametrize("half", ["0000", "0080", "0100", "ff03", "0004", "003c", "00c0", "ff7b"])
 def test_halves_are_read_to_the_bit(compute, half):
     raw = bytes.fromhex(half)
-    value = compute(f"[...letterUnit.halves('{base64.b64encode(raw).decode()}')]")
+    value = compute(f"[...instruments.halves('{base64.b64encode(raw).decode()}')]")
     assert value == np.frombuffer(raw, "<f2").astype(float)
 
 
@@ -240,6 +476,20 @@ def test_first_state_is_printed_without_javascript(site, browser, name):
         cells = states_of(params_of(packed), ids)[[*ends, len(read) - 1], 4, 6]
         shown = [float(n.replace("−", "-")) for n in re.findall(r"−?\d+\.\d", text)]
         assert np.allclose(shown, cells, atol=0.051)
+    if name == "attention_date":
+        reader = Reader()
+        log_p, weights = reader.log_p("trained", "friday, july 4, 2031", ANSWER)
+        assert log_p.argmax(axis=1).tolist() == ANSWER
+        shown = [float(n) for n in re.findall(r"0\.\d\d", text)]
+        assert np.allclose(shown, weights[:10].max(axis=1), atol=0.0051)
+    if name == "beam_search":
+        reader = Reader()
+        shown = re.findall(r"(1994-\d\d)\s+−(\d\.\d\d)", text)
+        assert len(shown) == 5
+        for start, total in shown:
+            ids = reader.tgt.encode(start).tolist()
+            log_p = reader.log_p("half-trained", "tuesday, 27 december 1994", ids)[0]
+            assert abs(log_p[np.arange(7), ids].sum() + float(total)) < 0.0051
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -350,6 +600,79 @@ def test_letters_without_their_model_say_so(site, browser):
     tab.get_by_role("button", name="Write on").click()
     tab.get_by_text("through a server").wait_for()
     assert "first state" in tab.locator('[data-instrument="letter_unit"]').inner_text()
+    tab.close()
+
+
+def test_date_is_typed_and_its_letters_looked_at(site, browser, reader):
+    tab = browser.new_page(viewport=PHONE)
+    asked = []
+    tab.on("request", lambda request: asked.append(request.url))
+    box = at(tab, site, "attention_date")
+    assert not [url for url in asked if "date_reader.json" in url]
+    field, status = box.locator("input[type=text]"), box.locator(".instrument-status")
+    field.fill("33 JULY  2031")
+    box.locator(".date-reader-answer button").first.wait_for()
+    assert "first state" not in box.inner_text()
+    assert "The answer is 2031-07-33. That is not a day" in status.inner_text()
+    assert "Letter 6" in status.inner_text()
+    letters = box.locator(".date-reader-answer button")
+    assert "".join(letters.all_inner_texts()) == "2031-07-33end"
+    letters.nth(5).focus()
+    for _ in range(4):
+        tab.keyboard.press("ArrowRight")
+    assert "Letter 10 is “3”" in status.inner_text()
+    assert tab.evaluate("document.activeElement.textContent") == "3"  # the focus goes along
+    ids = [*reader.tgt.encode("2031-07-33"), END]
+    weights = reader.log_p("trained", "33 july 2031", ids)[1]
+    box.locator("summary").click()
+    shown = [float(n) for n in box.locator("tbody td:last-child").all_inner_texts()]
+    assert np.allclose(shown, weights[9], atol=6e-5)
+    box.locator(".map-row").nth(3).click()
+    assert "Letter 4 is “1”" in status.inner_text()
+    for _ in range(2):
+        box.get_by_role("button", name="One letter back").click()
+    assert "Written so far: 2031-07-3." in status.inner_text()
+    field.fill("ж7/4" + " x" * 60)
+    said = status.inner_text()
+    assert "“ж” (U+0436), “/” (U+002F)" in said and "the first 48 are read" in said
+    box.get_by_label("network").select_option("half-trained")
+    assert len(letters.all_inner_texts()) >= 1
+    field.fill("  ")
+    assert "no text" in status.inner_text() and not letters.all()
+    field.fill("4 july 2031")
+    assert "The answer is " in status.inner_text() or "so far" in status.inner_text()
+    assert all(url.startswith(site) for url in asked)
+    assert sum("date_reader.json" in url for url in asked) == 1
+    tab.close()
+
+
+def test_beam_is_stepped_forward_and_back(site, browser, reader):
+    tab = browser.new_page(viewport=PHONE)
+    box = at(tab, site, "beam_search")
+    status = box.locator(".instrument-status")
+    on, back = (box.get_by_role("button", name=f"One step {way}") for way in ("on", "back"))
+    on.click()
+    box.locator("svg.beam-tree").wait_for()
+    assert "Step 8 of 11" in status.inner_text()
+    back.click()
+    shown = box.locator("tbody tr").all_inner_texts()
+    assert [row.split()[-1] for row in shown] == ["kept"] * 2 + ["dropped"] * 3
+    box.get_by_role("button", name="To the end").click()
+    assert on.is_disabled() and not back.is_disabled()
+    said = status.inner_text()
+    (found,) = reader.beam("half-trained", ["tuesday, 27 december 1994"], 2)
+    assert f"Best answer: 1994-12-27, log P −{-found[0].log_p:.3f}" in said
+    assert "That is the right date. Greedy search finds 1994-01-27, log P −4.4" in said
+    assert box.locator("rect.ended").count() == 2 and box.locator("rect.best").count() == 11
+    box.locator("input[type=range]").first.fill("1")
+    assert "more than the answer. A search error." in status.inner_text()
+    box.get_by_label("prepared").select_option("1")
+    box.locator("input[type=range]").first.fill("2")
+    assert "no more than the answer. A model error." in status.inner_text()
+    box.locator("input[type=range]").nth(1).fill("0")
+    assert "Nothing is written yet" in status.inner_text() and back.is_disabled()
+    box.locator("input[type=text]").fill("")
+    assert "no text" in status.inner_text() and not box.locator("svg").is_visible()
     tab.close()
 
 

@@ -2,7 +2,8 @@
 
 What stands inside the directive is the first state of the instrument in words and numbers. It is
 what a page without JavaScript shows, and what JupyterLab or VS Code show; where scripts run,
-book/_assets/instruments/name.js takes its place. Only pages with an instrument load its script.
+book/_assets/instruments/name.js takes its place. Only pages with an instrument load its script, and
+what that needs (NEEDS).
 """
 
 from pathlib import Path
@@ -11,6 +12,10 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+NEEDS = {
+    "attention_date": ["date_reader"],
+    "beam_search": ["date_reader"],
+}  # scripts that they share
 SCRIPTS = Path(__file__).resolve().parents[1] / "_assets" / "instruments"
 
 
@@ -46,8 +51,9 @@ def visit_other(self, node: instrument) -> None:
 def add_scripts(app: Sphinx, pagename, templatename, context, doctree) -> None:
     if doctree is None:
         return
-    names = {node["name"] for node in doctree.findall(instrument)}
-    for name in ["base", *sorted(names)] if names else []:
+    names = sorted({node["name"] for node in doctree.findall(instrument)})
+    needed = sorted({script for name in names for script in NEEDS.get(name, [])})
+    for name in ["base", *needed, *names] if names else []:
         app.add_js_file(f"instruments/{name}.js", loading_method="defer")
 
 

@@ -105,6 +105,61 @@ const instruments = {
     return { svg, px, py, line, left, right, top, bottom };
   },
 
+  /* Halves in base64, little end first, as an array of numbers. */
+  halves(text) {
+    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    return Float64Array.from({ length: bytes.length / 2 }, (_, n) => {
+      const half = bytes[2 * n] | (bytes[2 * n + 1] << 8);
+      const [power, rest] = [(half >> 10) & 31, half & 1023];
+      const size = power ? 2 ** (power - 15) * (1 + rest / 1024) : 2 ** -24 * rest;
+      return half >> 15 ? -size : size;
+    });
+  },
+
+  /* The arrays of a model's file: name → numbers, row after row. */
+  arrays(packed) {
+    const found = {};
+    for (const [name, { shape, half }] of Object.entries(packed)) {
+      found[name] = instruments.halves(half);
+      if (found[name].length !== shape.reduce((a, b) => a * b, 1)) throw new Error(`${name} is damaged`);
+    }
+    return found;
+  },
+
+  /* out += v W, for W with rows of out.length numbers, from the given row on. */
+  addProduct(out, v, W, start = 0) {
+    v.forEach((value, row) => {
+      const at = (start + row) * out.length;
+      for (let n = 0; n < out.length; n++) out[n] += value * W[at + n];
+    });
+  },
+
+  /* A function that fetches a model when it is first called, and gives what make(file) made of it;
+     after a failure the next call tries again. The status says what happens. */
+  loader(address, status, make) {
+    let asked = null;
+    return () => {
+      asked ??= (async () => {
+        if (location.protocol === "file:") {
+          throw new Error("This page was opened as a file, and a browser reads no model from there. " +
+                          "Open the book through a server, for instance with `make serve`.");
+        }
+        status.textContent = "Loading the model …";
+        const answer = await fetch(address).catch(() => null);
+        if (!answer?.ok) throw new Error("The model could not be loaded. Change something to try again.");
+        return make(await answer.json());
+      })().catch((error) => {
+        asked = null;
+        status.textContent = error.message;
+        throw error;
+      });
+      return asked;
+    };
+  },
+
+  /* The address of a file that lies beside the script that is running. */
+  beside: (name) => ((typeof document !== "undefined" && document.currentScript?.src) || "").replace(/[^/]*$/, name),
+
   /* The point of a drawing under the pointer, in its own units. */
   place(svg, event) {
     const point = new DOMPoint(event.clientX, event.clientY);

@@ -7,7 +7,7 @@
 "use strict";
 
 const letterUnit = {
-  ADDRESS: ((typeof document !== "undefined" && document.currentScript?.src) || "").replace(/[^/]*$/, "letter_unit.json"),
+  ADDRESS: instruments.beside("letter_unit.json"),
   TEXT: "ROMEO\nBut soft, what light through yonder window breaks?\nIt is the east, and Juliet is the sun!\n\nNURSE\nMadam!\n\nJULIET\nBy and by I come.\n",
   UNIT: 6,
   LONGEST: 600,
@@ -18,42 +18,20 @@ const letterUnit = {
     g: "candidate g",
   },
 
-  /* Halves in base64, little end first, as an array of numbers. */
-  halves(text) {
-    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-    return Float64Array.from({ length: bytes.length / 2 }, (_, n) => {
-      const half = bytes[2 * n] | (bytes[2 * n + 1] << 8);
-      const [power, rest] = [(half >> 10) & 31, half & 1023];
-      const size = power ? 2 ** (power - 15) * (1 + rest / 1024) : 2 ** -24 * rest;
-      return half >> 15 ? -size : size;
-    });
-  },
-
   model(packed) {
-    const arrays = {};
-    for (const [name, { shape, half }] of Object.entries(packed.arrays)) {
-      arrays[name] = letterUnit.halves(half);
-      if (arrays[name].length !== shape.reduce((a, b) => a * b, 1)) throw new Error(`${name} is damaged`);
-    }
+    const arrays = instruments.arrays(packed.arrays);
     const ids = new Map(packed.symbols.map((symbol, id) => [symbol, id]));
     const [V, D] = packed.arrays.E.shape;
     return { ...arrays, symbols: packed.symbols, ids, V, D, H: packed.arrays.W_hh.shape[0] };
   },
 
-  /* out += v W, for W with rows of out.length numbers, from the given row on. */
-  addProduct(out, v, W, start = 0) {
-    v.forEach((value, row) => {
-      const at = (start + row) * out.length;
-      for (let n = 0; n < out.length; n++) out[n] += value * W[at + n];
-    });
-  },
-
   step(model, id, { h, c }) {
     const sigmoid = (a) => 0.5 * Math.tanh(0.5 * a) + 0.5;
+    const { addProduct } = instruments;
     const { H, D } = model;
     const a = Float64Array.from(model.b_h);
-    letterUnit.addProduct(a, model.E.subarray(id * D, (id + 1) * D), model.W_xh);
-    letterUnit.addProduct(a, h, model.W_hh);
+    addProduct(a, model.E.subarray(id * D, (id + 1) * D), model.W_xh);
+    addProduct(a, h, model.W_hh);
     const [i, f, g, o] = [0, 1, 2, 3].map((k) => a.subarray(k * H, (k + 1) * H).map(k === 2 ? Math.tanh : sigmoid));
     const cell = c.map((old, n) => f[n] * old + i[n] * g[n]);
     return { i, f, g, o, c: cell, h: cell.map((value, n) => o[n] * Math.tanh(value)) };
@@ -68,7 +46,7 @@ const letterUnit = {
 
   logits(model, h) {
     const z = Float64Array.from(model.b_y);
-    letterUnit.addProduct(z, h, model.W_hy);
+    instruments.addProduct(z, h, model.W_hy);
     return z;
   },
 
@@ -134,27 +112,12 @@ const letterUnit = {
     const legend = element("p", { class: "instrument-legend" }, box);
 
     let model = null;
-    let asked = null;
     let steps = [];
     let read = null; // the text that steps belong to
-    const load = () => {
-      asked ??= (async () => {
-        if (location.protocol === "file:") {
-          throw new Error("This page was opened as a file, and a browser reads no model from there. " +
-                          "Open the book through a server, for instance with `make serve`.");
-        }
-        status.textContent = "Loading the model …";
-        const answer = await fetch(letterUnit.ADDRESS).catch(() => null);
-        if (!answer?.ok) throw new Error("The model could not be loaded. Change something to try again.");
-        model = letterUnit.model(await answer.json());
-        first.remove();
-      })().catch((error) => {
-        asked = null; // the next touch tries again
-        status.textContent = error.message;
-        throw error;
-      });
-      return asked;
-    };
+    const load = instruments.loader(letterUnit.ADDRESS, status, (packed) => {
+      model = letterUnit.model(packed);
+      first.remove();
+    });
     const draw = () => {
       const symbols = [...field.value].filter((one) => model.ids.has(one));
       const text = symbols.join("");
