@@ -26,6 +26,7 @@ SIZES = (30, 100, 300, 600)
 TASKS = ("stress", "syllables")
 FEATURES = (
     "trained", "trained, the word alone", "untrained", "untrained, the word alone",
+    "shuffled, the word alone",
     "n-grams of the word", "n-grams of the window",
 )  # fmt: skip
 STATES = ("h1", "c1", "h2", "c2")  # layer 1 and 2 of the network, shown and kept
@@ -89,29 +90,33 @@ def labelled_and_test(task: str, n: int, seed: int, settings: dict):
 
 
 @cache
-def network(seed) -> dict:
-    """The trained parameters for None, else as many drawn at random, as before a training.
+def network(kind: str, seed: int) -> dict:
+    """The parameters of a network that is "trained", "untrained" or "shuffled".
 
-    As `experiments/torch_lm.py` begins: uniform in ±1/√H, the forget gate's bias at 1.
+    Untrained they are as `experiments/torch_lm.py` begins: uniform in ±1/√H, the embedding normal,
+    the forget gate's bias at 1. Shuffled they are the trained ones, each array in random order: as
+    large as after training, without what training has put into them.
     """
-    trained = writer.load().params
-    if seed is None:
+    trained, rng = writer.load().params, np.random.default_rng(seed)
+    if kind == "trained":
         return trained
+    if kind == "shuffled":
+        return {name: rng.permutation(a.ravel()).reshape(a.shape) for name, a in trained.items()}
     (V, D), H = trained["E"].shape, len(trained["W_hh_l0"])
-    rng = np.random.default_rng(seed)
     params = language_model.init_language_model(LSTM, V, D, H, rng, n_layers=2)
     for layer in range(2):
         params[f"b_h_l{layer}"][H : 2 * H] = 1.0
     return params
 
 
-_KEPT = {}  # (seed of the network, text) → its states: a text is read once
+_KEPT = {}  # (network, seed, text) → its states: a text is read once
 
 
-def states(seed, texts: list) -> np.ndarray:
+def states(kind: str, seed: int, texts: list) -> np.ndarray:
     """h and c of both layers after each text, which is read from a zero state: (N, 4, H)."""
-    params, vocab = network(seed), writer.load().vocab
-    new = sorted({text for text in texts if (seed, text) not in _KEPT}, key=lambda t: (len(t), t))
+    params, vocab = network(kind, seed), writer.load().vocab
+    new = {text for text in texts if (kind, seed, text) not in _KEPT}
+    new = sorted(new, key=lambda text: (len(text), text))
     for i in range(0, len(new), 200):
         part = new[i : i + 200]
         lengths = np.array([len(text) for text in part])
@@ -119,8 +124,8 @@ def states(seed, texts: list) -> np.ndarray:
         x = layers.embedding_forward(params, ids)
         _, finals, _ = unroll.stack_forward(LSTM, params, x, lengths=lengths)
         both = np.stack([state for layer in finals for state in layer], axis=1)
-        _KEPT.update({(seed, text): array for text, array in zip(part, both)})
-    return np.stack([_KEPT[seed, text] for text in texts])
+        _KEPT.update({(kind, seed, text): array for text, array in zip(part, both)})
+    return np.stack([_KEPT[kind, seed, text] for text in texts])
 
 
 def grams(text: str, orders=(1, 2, 3)) -> list:
@@ -206,7 +211,8 @@ def run(case, settings):
         for word, last, _ in part:
             before = len(word) + 1 if kind.endswith("the word alone") else window
             texts.append(play[max(0, last + 1 - before) : last + 1])
-    held = states(seed if kind.startswith("untrained") else None, texts).astype(np.float64)
+    which = kind.partition(",")[0]
+    held = states(which, 0 if which == "trained" else seed, texts).astype(np.float64)
     result = {}
     for i, name in enumerate(STATES):
         X, X_test = held[: len(y), i], held[len(y) :, i]

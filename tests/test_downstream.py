@@ -36,15 +36,25 @@ def test_no_word_is_labelled_and_tested(task):
 
 
 def test_states_are_those_of_the_writer():
-    held = downstream.states(None, ["the sea", "so"])
+    held = downstream.states("trained", 0, ["the sea", "so"])
     model = writer.load()
     for row, text in zip(held, ("the sea", "so")):
         expected = [
             a[-1] for layer in writer.inside(model.params, model.vocab.encode(text)) for a in layer
         ]
         np.testing.assert_allclose(row, expected, atol=1e-5)
-    first, other = (downstream.states(seed, ["the sea"]) for seed in (0, 1))
+    first, other = (downstream.states("untrained", seed, ["the sea"]) for seed in (0, 1))
     assert first.shape == held[:1].shape and not np.allclose(first, other)
+
+
+def test_shuffled_is_the_trained_network_in_another_order():
+    trained, shuffled = downstream.network("trained", 0), downstream.network("shuffled", 0)
+    for name, array in trained.items():
+        assert shuffled[name].shape == array.shape and (shuffled[name] != array).any()
+        np.testing.assert_array_equal(np.sort(shuffled[name], axis=None), np.sort(array, axis=None))
+    untrained = downstream.network("untrained", 0)
+    assert {k: a.shape for k, a in untrained.items()} == {k: a.shape for k, a in trained.items()}
+    assert (untrained["b_h_l1"][394:788] == 1).all() and untrained["W_hh_l0"].max() <= 394**-0.5
 
 
 def test_n_grams_count_what_the_labelled_words_have():
