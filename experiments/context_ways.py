@@ -83,7 +83,7 @@ STUDY = study.Study(
     question="Where should the context come from, and where should it enter the decoder?",
     settings=SETTINGS,
     cases=[{"context": context, "feed": feed, "H": H, "lr": lr, "seed": seed}
-           for seed in range(3) for context, feed, H in WAYS for lr in RATES],
+           for seed in range(10) for context, feed, H in WAYS for lr in RATES],
     run=run,
     tolerance=0.15,
 )  # fmt: skip
