@@ -115,9 +115,12 @@ from types import SimpleNamespace
 import numpy as np
 
 
-def load_digits():
+def load_digits(*, return_X_y=False):
     d = np.loadtxt(Path(__file__).parent / "data" / "digits.csv.gz", delimiter=",")
-    return SimpleNamespace(images=d[:, :-1].reshape(-1, 8, 8), target=d[:, -1].astype(int))
+    data, target = d[:, :-1], d[:, -1].astype(int)
+    if return_X_y:
+        return data, target
+    return SimpleNamespace(data=data, target=target, images=data.reshape(-1, 8, 8))
 '''
 
 
@@ -127,19 +130,32 @@ def digits() -> dict:
     return found | {"sklearn/datasets/__init__.py": DIGITS}
 
 
-LANGUAGES = frozenset(
-    "de fr es it pt nl sv da nb nn no is fi et lv lt pl cs sk sl hr ro ca gl af hu tr eu ga cy sq "
-    "mt bs sr_Latn sr az az_Latn id ms sw vi fo fy lb gsw en root en_GB en_001 en_US de_AT pt_PT "
-    "es_419 fr_CA".split()
+TO_TRY = (  # besides those of the book's own dates: a reader may want to see some more
+    "is ga mt bs sr_Latn sr az az_Latn ms sw vi fo fy gsw de_AT pt_PT es_419 fr_CA nn"
 )
 
 
+def languages() -> set:
+    """The locales that the dates of the book are written in, some more, and what all build on."""
+    from babel.core import get_global
+
+    from helpers.data import dates
+
+    found, parents = {"root", "en_GB", "en_001", "en_US"}, get_global("parent_exceptions")
+    for name in (*dates.LOCALES, *dates.HELD_OUT, *TO_TRY.split()):
+        while name not in found:
+            found.add(name)
+            name = parents.get(name) or name.rpartition("_")[0] or "root"
+    return found
+
+
 def babel() -> dict:
-    """Babel with the languages of LANGUAGES; a test reads them off helpers.data.dates."""
+    """Babel with the locales that helpers.data.dates uses."""
+    wanted = languages()
 
     def keep(name):
         if "locale-data/" in name:
-            return Path(name).stem in LANGUAGES
+            return Path(name).stem in wanted
         return name.startswith("babel/") and not name.startswith("babel/messages/")
 
     return installed_files("babel", lambda n: keep(n) and not n.endswith((".pyi", ".pyc")))
