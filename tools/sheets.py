@@ -53,6 +53,7 @@ FORMULAS = {
     "22_bottleneck": (r"I(y;c)",),
     "23_attention": (r"e_{tj}=\mathrm{score}", r"\mathrm{d}e_{tj}=\alpha_{tj}"),
     "24_decoding": (r"\haty&=\arg\max", r"\mathrm{score}_\alpha(y)"),
+    "24b_sampling": (r"P(\text{found})",),
     "25_captions": (r"W_{img}}+b_{img}",),
     "26_pronunciation": (r"\text{PER}=", r"\exp\sum_mw_m"),
     "27_sentiment": (r"s_{\text{last}}=h_n",),
