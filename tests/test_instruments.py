@@ -254,13 +254,14 @@ def reader():
     return Reader()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def in_browser(compute, reader):
     """in_browser(stage, text, expression): `model` and `ids` are there for the expression."""
+    compute(f"(globalThis.packedReader = {reader.file}, 0)")
 
     def run(stage, text, expression):
         return compute(
-            f"(() => {{ const model = dateReader.model({reader.file}, {json.dumps(stage)});"
+            f"(() => {{ const model = dateReader.model(packedReader, {json.dumps(stage)});"
             f"const {{ ids }} = dateReader.read(model, {json.dumps(text)});"
             f"return {expression}; }})()"
         )
@@ -326,16 +327,15 @@ def test_beam_finds_what_the_helpers_find(in_browser, reader, stage, text, k):
     found = in_browser(stage, text, f"{call}.answers.map((a) => [a.ids.length, a.ended, a.total])")
     shapes = [[len(h.ids), h.ended, h.log_p] for h in expected]
     assert np.allclose(found, np.array(shapes, float), rtol=1e-6, atol=1e-9)
-    for n, h in enumerate(expected):
-        assert in_browser(stage, text, f"{call}.answers[{n}].ids").tolist() == list(h.ids)
+    spelled = in_browser(stage, text, f"{call}.answers.flatMap((a) => a.ids)").astype(int)
+    assert spelled.tolist() == [i for h in expected for i in h.ids]
     # In every step as many are kept as there is room for; the total of the best is the model's.
-    steps = in_browser(
-        stage, text, f"{call}.steps.map((s) => s.filter((c) => c.fate !== 'dropped').length)"
-    )
-    assert (steps <= k).all() and (np.diff(steps) <= 0)[2:].all()
-    for t in range(len(steps)):
-        ids = in_browser(stage, text, f"{call}.steps[{t}][0].ids").astype(int).tolist()
-        total = in_browser(stage, text, f"{call}.steps[{t}][0].total")
+    kept = "s.filter((c) => c.fate !== 'dropped').length"
+    steps = in_browser(stage, text, f"{call}.steps.map((s) => [{kept}, s[0].total])")
+    assert (steps[:, 0] <= k).all() and (np.diff(steps[:, 0]) <= 0)[2:].all()
+    spelled = in_browser(stage, text, f"{call}.steps.flatMap((s) => s[0].ids)").astype(int).tolist()
+    for t, (_, total) in enumerate(steps):
+        ids, spelled = spelled[: t + 1], spelled[t + 1 :]
         log_p = reader.log_p(stage, text, ids)[0]
         assert np.isclose(total, log_p[np.arange(t + 1), ids].sum(), rtol=1e-6, atol=1e-9)
 
@@ -362,7 +362,7 @@ def test_picked_dates_are_what_their_notes_say(compute, reader, parts):
     assert all(one in known for one in names[:5]) and names[4] == parts.valid[1][:2]
 
 
-def test_what_the_pages_say_was_found(reader):
+def test_what_the_pages_say_was_found(reader, parts):
     """The folded answers of the two questions, and the numbers around them."""
 
     def maps(text, answer):
@@ -372,7 +372,8 @@ def test_what_the_pages_say_was_found(reader):
         return np.exp(log_p.max(axis=1)), weights
 
     p, weights = maps("33 july 2031", "2031-07-33")
-    assert p.prod() > 0.99 and weights[8].argmax() == 0 and weights[9].argmax() == 1
+    assert p.prod() > 0.99 and min(weights[8, 0], weights[9, 1]) > 0.9
+    assert {e.iso[8:] for e in parts.train} == {f"{day:02}" for day in range(1, 32)}
     p, weights = maps("july 2031", "2031-07-00")
     assert abs(p[9] - 0.96) < 0.006 and 0.26 < weights[9].max() < 0.275
     _, friday = maps("friday, july 4, 2031", "2031-07-04")
