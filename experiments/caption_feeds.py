@@ -107,7 +107,7 @@ def chosen(record, **way):
 
 WAYS = [("start", 64), ("input", 64), ("both", 64), ("start", WIDE)]
 CASES = [{"kind": kind, "feed": feed, "H": H, "lr": lr, "seed": seed}
-         for seed in range(3) for kind, rates in RATES.items() for feed, H in WAYS
+         for seed in range(10) for kind, rates in RATES.items() for feed, H in WAYS
          for lr in rates]  # fmt: skip
 LONG = [{"kind": "pixels", "feed": feed, "H": 64, "lr": 0.005, "n": n, "seed": seed}
         for seed in range(2) for feed in ("start", "input") for n in (1200, 2400)]  # fmt: skip
