@@ -48,7 +48,7 @@ FORMULAS = {
     "17_lstm_or_gru": (r"\text{LSTM:}",),
     "18_deep": (r"h^1_t=\text{cell}",),
     "19_bidirectional": (r"\overrightarrow{h}_t=",),
-    "20_slots": (r"\text{precision}=",),
+    "20_slots": (r"\text{precision}=", r"s(y)=b^{\text{start}}", r"\alpha_{t,j}=e^{z_{t,j}}\sum"),
     "21_translation": (r"m_t&=\mathrm{cell}", r"\text{BLEU}"),
     "22_bottleneck": (r"I(y;c)",),
     "23_attention": (r"e_{tj}=\mathrm{score}", r"\mathrm{d}e_{tj}=\alpha_{tj}"),
