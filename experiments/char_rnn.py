@@ -141,7 +141,7 @@ def cases(group, H, characters, updates, seeds):
 
 CASES = [
     *cases("small", 256, 100_000, 300, range(10)),
-    *cases("minute", 256, ALL, 2000, range(6)),
+    *cases("minute", 256, ALL, 2000, range(10)),
     *cases("long", 256, ALL, 6000, range(1)),
 ]
 
