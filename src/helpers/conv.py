@@ -249,8 +249,8 @@ def time_forward(W: np.ndarray, b: np.ndarray, x: np.ndarray, dilation: int = 1)
 def time_backward(W: np.ndarray, x: np.ndarray, dz: np.ndarray, dilation: int = 1):
     """Back through `time_forward`: dW[j] = Σ_t x_{t−j·d}ᵀ dz_t and dx_t = Σ_j dz_{t+j·d} W[j]ᵀ.
 
-    The gradient of a step comes from the steps after it, as in BPTT, but from K of them and by no
-    chain. Returns dW, db, dx.
+    The gradient of a step comes from itself and steps after it, as in BPTT, but from K in all and
+    by no chain. Returns dW, db, dx.
     Raises: ValueError for wrong shapes, mixed dtypes or a dilation that is no positive integer.
     """
     check_sizes(dilation=dilation)
