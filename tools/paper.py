@@ -285,13 +285,13 @@ def write_page(site: Path, folder: Path) -> tuple[list[Page], Path]:
 
 
 @contextmanager
-def opened(page: Path):
+def opened(browser, page: Path):
     """A tab with the page, formulas set and pictures loaded, open while the block runs.
 
-    Raises: FileNotFoundError without a browser; RuntimeError if something is missing on the page.
+    Raises: RuntimeError if something is missing on the page.
     """
-    with headless.launched() as browser:
-        tab = browser.new_page()
+    tab = browser.new_page()
+    try:
         tab.set_default_timeout(600_000)
         failed = []
         tab.on("requestfailed", lambda request: failed.append(request.url))
@@ -303,6 +303,8 @@ def opened(page: Path):
         if failed or missing:
             raise RuntimeError(f"missing on the page: {(failed + missing)[:3]}")
         yield tab
+    finally:
+        tab.close()
 
 
 FOOTER = (
@@ -324,7 +326,7 @@ def shrink(path: Path) -> None:
 def make_pdf(site: Path, folder: Path) -> Path:
     target = folder / f"{NAME}.pdf"
     _, page = write_page(site, folder)
-    with opened(page) as tab:
+    with headless.launched() as browser, opened(browser, page) as tab:
         tab.pdf(path=target, prefer_css_page_size=True, print_background=True, outline=True,
                 tagged=True, display_header_footer=True, header_template="<span></span>",
                 footer_template=FOOTER)  # fmt: skip
@@ -403,7 +405,7 @@ def navigation(pages: list[Page]) -> str:
 
 def make_epub(site: Path, folder: Path, modified: str = "2026-01-01T00:00:00Z") -> Path:
     pages, page = write_page(site, folder)
-    with opened(page) as tab:
+    with headless.launched() as browser, opened(browser, page) as tab:
         serialised = dict(tab.evaluate(AS_XHTML))
     files = {name: text.encode() for name, text in chapter_files(pages, serialised).items()}
     files["contents.xhtml"] = navigation(pages).encode()

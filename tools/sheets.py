@@ -15,8 +15,9 @@ from html import escape
 from pathlib import Path
 
 import course
+import headless
 import paper
-from bs4 import BeautifulSoup, Tag
+from bs4 import Tag
 from slides import inner
 
 # Stem of a notebook → a part of the TeX of each formula, written without spaces.
@@ -93,7 +94,7 @@ MATHJAX = (
 FIT = """() => {
   const left = [];
   for (const box of document.querySelectorAll('div.math')) {
-    let size = 92;
+    let size = 84;
     for (; size > 52 && wide(box) > box.clientWidth; size -= 4) box.style.fontSize = `${size}%`;
     if (wide(box) > box.clientWidth + 1) left.push(box.textContent.trim().slice(0, 60));
   }
@@ -106,7 +107,7 @@ FIT = """() => {
 
 
 def article_of(path: Path) -> Tag:
-    return BeautifulSoup(path.read_text("utf-8"), "html.parser").select_one("article.bd-article")
+    return paper.soup(path.read_text("utf-8")).select_one("article.bd-article")
 
 
 def without_number(heading: Tag) -> str:
@@ -221,18 +222,20 @@ def write(site: Path, folder: Path) -> dict[str, str]:
 def make(site: Path, folder: Path) -> dict[str, int]:
     """Print every sheet; name → how many formulas are wider than their column at any size.
 
-    Raises: what `write` and `paper.opened` raise.
+    Raises: what `write`, `headless.launched` and `paper.opened` raise.
     """
     wide = {}
-    for name, head in write(site, folder).items():
-        page = folder / f"{name}.html"
-        with paper.opened(page) as tab:
-            tab.emulate_media(media="print")
-            wide[name] = len(tab.evaluate(FIT))
-            tab.pdf(path=folder / f"{name}.pdf", prefer_css_page_size=True, tagged=True,
-                    display_header_footer=True, header_template="<span></span>",
-                    footer_template=footer(head))  # fmt: skip
-        page.unlink()
+    written = write(site, folder)
+    with headless.launched() as browser:
+        for name, head in written.items():
+            page = folder / f"{name}.html"
+            with paper.opened(browser, page) as tab:
+                tab.emulate_media(media="print")
+                wide[name] = len(tab.evaluate(FIT))
+                tab.pdf(path=folder / f"{name}.pdf", prefer_css_page_size=True, tagged=True,
+                        display_header_footer=True, header_template="<span></span>",
+                        footer_template=footer(head))  # fmt: skip
+            page.unlink()
     return wide
 
 
