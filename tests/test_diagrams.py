@@ -1,5 +1,6 @@
 """Drawings: nothing is cut off, and the backward graph is the forward graph turned round."""
 
+import importlib
 import inspect
 from functools import partial
 
@@ -11,30 +12,10 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from helpers.draw import (
-    chapter1,
-    chapter2,
-    chapter3,
-    chapter4,
-    chapter5,
-    chapter6,
-    chapter7,
-    chapter8,
-    chapter9,
-)
+from helpers.draw import chapter3, chapter4, chapter5, chapter7
 from helpers.draw.plots import COLOURS
 
-CHAPTERS = (
-    chapter1,
-    chapter2,
-    chapter3,
-    chapter4,
-    chapter5,
-    chapter6,
-    chapter7,
-    chapter8,
-    chapter9,
-)
+CHAPTERS = tuple(importlib.import_module(f"helpers.draw.chapter{n}") for n in range(1, 10))
 
 
 @pytest.fixture(autouse=True)

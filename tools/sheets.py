@@ -14,11 +14,10 @@ import sys
 from html import escape
 from pathlib import Path
 
-import course
 import headless
 import paper
 from bs4 import Tag
-from slides import inner
+from slides import in_order, inner
 
 # Stem of a notebook → a part of the TeX of each formula, written without spaces.
 FORMULAS = {
@@ -199,17 +198,14 @@ def write(site: Path, folder: Path) -> dict[str, str]:
 
     Raises: FileNotFoundError if there is no built book; ValueError for a formula that is not there.
     """
-    names = {name for name, _ in paper.contents(site)}
+    chapters = in_order(site)
     folder.mkdir(parents=True, exist_ok=True)
-    chapters, known, made = course.chapters(), set(), {}
+    known, made = set(), {}
     static = f"{os.path.relpath(site, folder)}/_static"
-    for chapter in sorted(set(chapters.values())):
-        stems = [s for s, c in chapters.items() if c == chapter and f"notebooks/{s}" in names]
+    for page, stems in chapters:
+        chapter = int(page.removeprefix("chapter") or 0)
         articles = {stem: article_of(site / "notebooks" / f"{stem}.html") for stem in stems}
-        if not articles:
-            continue
-        first = site / "book" / f"chapter{chapter}.html"
-        source = article_of(first) if chapter else articles[stems[0]]
+        source = article_of(site / "book" / f"{page}.html") if page else articles[stems[0]]
         title, words_ = without_number(source.h1), set().union(*map(terms, articles.values()))
         text = sheet(chapter, title, articles, words_ - known, static)
         known |= words_

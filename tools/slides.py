@@ -535,7 +535,12 @@ def mathjax() -> str:
 
 
 def in_order(site: Path) -> list[tuple[str, list[str]]]:
-    """(chapter, its notebooks) in the order of the table of contents, those that are built."""
+    """(chapter, its notebooks) in the order of the table of contents, those that are built.
+
+    Raises: FileNotFoundError if there is no built book in `site`.
+    """
+    if not (site / "book" / "index.html").exists():
+        raise FileNotFoundError(f"no built book in {site}: run `make book`")
     places = course.chapters()
     built = [name for name in places if (site / "notebooks" / f"{name}.html").exists()]
     return [
@@ -558,8 +563,6 @@ def make(site: Path, folder: Path) -> dict[str, int]:
 
     Raises: FileNotFoundError if the book is not built.
     """
-    if not (site / "book" / "index.html").exists():
-        raise FileNotFoundError(f"no built book in {site}: run `make book`")
     lines, made = [], {}
     for chapter, names in in_order(site):
         if chapter:
