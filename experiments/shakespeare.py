@@ -2,19 +2,21 @@
 
 What is asked: bits per character of RNN, GRU and LSTM at equal parameters of the whole model, 0.4
 and 2 million, against the characters they have read; the counts beside them; and what each step
-buys: size, layers, dropout, several networks together, learning while reading, and a mixture with
-the counts. Chosen on Romeo and Juliet (validation), reported for Timon of Athens too.
+buys: size, layers, dropout, a teacher, several networks together, learning while reading, and a
+mixture with the counts. Chosen on Romeo and Juliet (validation), reported for Timon of Athens too.
 
-    python experiments/shakespeare.py                      # the counts: minutes, no GPU
-    python experiments/shakespeare.py full --seconds 520   # one group of networks, see `GROUPS`
+    python experiments/shakespeare.py                      # what needs no GPU: half an hour
+    python experiments/shakespeare.py full --seconds 480   # one group of networks, see `GROUPS`
+    python experiments/shakespeare.py taught --seconds 300 --team FULL   # pupils; FULL: its output
     python experiments/shakespeare.py record OUT …         # put what the groups found in the record
-    python experiments/shakespeare.py store OUT/full_….npz # make the stored model of its weights
+    python experiments/shakespeare.py store OUT/….npz      # make the stored model of its weights
 
 The networks want a GPU (a group takes three to nine minutes on one; on two processor cores some
-hours, with --seconds 20000), and the package torch. The models of a group are trained side by side,
-an update each in turn. Learning rates: the same candidates for every cell, a short pilot each, with
-the shape of the first case of that cell; the rate with the fewest bits on part of the validation
-text is taken. Interrupted, a group goes on from --work.
+hours, with --seconds 20000), and the package torch. The models of a group are trained side by
+side, an update each in turn. Learning rates: in the groups `full` and `taught` as given; in the
+others the same candidates for every cell, a short pilot each, with the shape of the first case of
+that cell, and the rate with the fewest bits on part of the validation text. Interrupted, a group
+goes on from --work.
 """
 
 import argparse
@@ -35,34 +37,52 @@ from helpers.trained.store import read_npz, write_npz
 RATES = (4e-4, 8e-4, 1.5e-3, 3e-3)
 CONTEXTS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 100, 200)
 PLACES = 3000
-SIZES = {  # (parameters, layers) → H; with D = 64 and the 80 characters of the training plays
-    (400_000, 1): {"rnn": 560, "gru": 320, "lstm": 275},
-    (2_000_000, 1): {"rnn": 1342, "gru": 771, "lstm": 665},
-    (2_000_000, 2): {"rnn": 791, "gru": 455, "lstm": 394},
-    (2_000_000, 3): {"rnn": 617, "gru": 355, "lstm": 307},
+SIZES = {  # (parameters, layers, D) → H; with the 80 characters of the training plays
+    (400_000, 1, 64): {"rnn": 560, "gru": 320, "lstm": 275},
+    (2_000_000, 1, 64): {"rnn": 1342, "gru": 771, "lstm": 665},
+    (2_000_000, 2, 64): {"rnn": 791, "gru": 455, "lstm": 394},
+    (2_000_000, 3, 64): {"rnn": 617, "gru": 355, "lstm": 307},
+    # speed: multiples of 16, products in half precision
+    (2_000_000, 2, 128): {"rnn": 784, "gru": 448, "lstm": 384},
+    (13_200_000, 2, 128): {"lstm": 1024},
 }
 DROPOUT = {"drop_in": 0.1, "drop": 0.25, "drop_out": 0.25}
 LIGHT = {"drop_in": 0.05, "drop": 0.1, "drop_out": 0.1}
 FIRM = {**DROPOUT, "weight_drop": 0.2}
-STRONG = {"drop_in": 0.15, "drop": 0.35, "drop_out": 0.35, "weight_drop": 0.4}
+LARGE = {"drop_in": 0.1, "drop": 0.4, "drop_out": 0.4, "weight_drop": 0.3}
 LASTING = {"reset": 0.01, "max_norm": 0.5}
 ALL = 4_707_444
 SLICE = 4_000  # characters of the validation text on which a test scores the stored model
 
 
-def network(group, name, cell, seed=0, size=2_000_000, layers=2, B=64, **other):
+def network(group, name, cell, seed=0, size=2_000_000, layers=2, D=64, **other):
     """One case: a network of a group, by name and seed."""
-    shape = {"cell": cell, "D": 64, "H": SIZES[size, layers][cell], "layers": layers, "B": B}
+    shape = {"cell": cell, "D": D, "H": SIZES[size, layers, D][cell], "layers": layers, "B": 64}
     shape["average"] = 0.99
     return {"group": group, "name": name, **shape, "seed": seed, **other}
 
 
+wide = partial(network, D=128, half=True)
+
+
 GROUPS = {
     "full": [
-        *(network("full", cell.upper(), cell, seed, **FIRM, **LASTING)
-          for seed, cell in ((0, "lstm"), (0, "gru"), (0, "rnn"), (1, "lstm"), (1, "gru"))),
-        *(network("full", f"{cell.upper()}, more dropout", cell, **STRONG, **LASTING)
-          for cell in ("lstm", "gru")),
+        wide("full", "LSTM of 13 million", "lstm", 0, 13_200_000, lr=2e-3, **LARGE, **LASTING),
+        *(wide("full", cell.upper(), cell, seed, lr=rate, **DROPOUT, **LASTING)
+          for seed in (0, 1) for cell, rate in (("lstm", 3e-3), ("gru", 1.5e-3))),
+        wide("full", "RNN", "rnn", lr=5e-4, **DROPOUT, **LASTING),
+        *(wide("full", f"{cell.upper()}, rate {rate}", cell, seed, lr=rate, **DROPOUT, **LASTING)
+          for cell, rate, seed in (
+              ("rnn", 1.2e-3, 0), ("gru", 3e-3, 0), ("lstm", 1.5e-3, 0), ("lstm", 6e-3, 0),
+              ("lstm", 1.2e-2, 0), ("lstm", 1.2e-2, 1))),
+        wide("full", "LSTM, rate 0.012, weight dropout", "lstm", lr=1.2e-2, weight_drop=0.15,
+             **DROPOUT, **LASTING),
+    ],
+    "taught": [
+        wide("taught", "LSTM, light dropout", "lstm", 0, lr=3e-3, taught=0.7, **LIGHT, **LASTING),
+        wide("taught", "GRU, light dropout", "gru", 0, lr=1.5e-3, taught=0.7, **LIGHT, **LASTING),
+        *(wide("taught", cell.upper(), cell, seed, lr=rate, taught=0.7, **DROPOUT, **LASTING)
+          for cell, rate, seed in (("lstm", 3e-3, 0), ("gru", 1.5e-3, 0), ("lstm", 3e-3, 1))),
     ],
     "varied": [
         network("varied", "LSTM of two layers", "lstm", 2, **FIRM, **LASTING),
@@ -77,10 +97,12 @@ GROUPS = {
     ],
 }  # fmt: skip
 ENOUGH = {  # a group's first so many cases are trained anyway; the rest if all get so many updates
-    "full": (3, 10_000), "varied": (2, 5_000), "little": (3, 4_000),
+    "full": (7, 10_000), "taught": (3, 10_000), "varied": (2, 5_000), "little": (3, 4_000),
 }  # fmt: skip
-PILOT = {"full": 0.12, "varied": 0.08, "little": 0.15}  # share of the time
-AT_THE_END = {"full": 0.14, "varied": 0.05, "little": 0.08}  # share of the time, to score
+PILOT = {"varied": 0.08, "little": 0.15}  # share of the time
+AT_THE_END = {"full": 0.07, "taught": 0.06, "varied": 0.05, "little": 0.08}  # to score
+TEACHERS = ("LSTM of 13 million", "GRU")  # of the group `full`, all seeds
+TEAMS = {"LSTM": ("LSTM",), "GRU": ("GRU",), "LSTM and GRU": ("LSTM", "GRU"), "teachers": TEACHERS}
 NOT_MODEL = ("group", "name")
 COUNTED = (10_000, 30_000, 100_000, 300_000, 1_000_000, 2_000_000, ALL)
 
@@ -234,10 +256,11 @@ def pilot(cases, args, device, ids, valid, V, seconds):
     if path.exists():
         return json.loads(path.read_text("utf-8"))
     many = {}
-    for cell in dict.fromkeys(case["cell"] for case in cases):
-        first = next(case for case in cases if case["cell"] == cell)
+    for case in reversed([case for case in cases if "lr" not in case]):  # the first of a cell stays
         for rate in RATES:
-            many[f"{cell} {rate}"] = {**model_settings(first), "lr": rate}
+            many[f"{case['cell']} {rate}"] = {**model_settings(case), "lr": rate}
+    if not many:
+        return {"updates": 0, "trials": [], "rates": {}}
     runs = torch_lm.make_runs(args, device, many, ids, V)
     torch_lm.train(runs, torch_lm.Clock(max(seconds, 1.0)))
     found = {"updates": runs[0].updates, "trials": [], "rates": {}}
@@ -252,6 +275,21 @@ def pilot(cases, args, device, ids, valid, V, seconds):
         found["rates"][cell] = min(trials)[1]
     path.write_text(json.dumps(found), "utf-8")
     print(found, flush=True)
+    return found
+
+
+def team_of(folder: Path, ids, V: int, device: str):
+    """The mean of the teachers' distributions of the text, (N, V); weights from folder."""
+    import torch_lm
+
+    names = [label(case) for case in GROUPS["full"] if case["name"] in TEACHERS]
+    models = []
+    for name in names:
+        stored = torch_lm.read(folder / f"{name}.npz")
+        models.append(torch_lm.Model(stored.settings, V).load(stored.params).to(device))
+    found = torch_lm.team_probabilities(models, ids, columns=1024 if len(ids) > 1e6 else 4)
+    bits = -float(found[np.arange(len(ids)), ids].float().log2().mean())
+    print(f"the teachers {names} guess the training text at {bits:.2f} bits", flush=True)
     return found
 
 
@@ -292,11 +330,15 @@ def train_group(cases, args) -> list:
     vocab, train, *scored = encoded()
     valid, test = (ids[: args.part] for ids in scored)
     V, reserve = len(vocab), AT_THE_END[group] * args.seconds
-    found = pilot(cases, args, device, train, valid, V, PILOT[group] * args.seconds)
+    found = pilot(cases, args, device, train, valid, V, PILOT.get(group, 0) * args.seconds)
     many = {
-        label(case): {**model_settings(case), "lr": found["rates"][case["cell"]]} for case in cases
+        label(case): {"lr": found["rates"].get(case["cell"]), **model_settings(case)}
+        for case in cases
     }
-    runs = torch_lm.make_runs(args, device, many, train, V)
+    teacher = None
+    if any(case.get("taught") for case in cases):
+        teacher = team_of(args.team or args.out, train, V, device)
+    runs = torch_lm.make_runs(args, device, many, train, V, teacher)
     work, before = args.work / f"{group}.work.pt", 0.0
     if work.exists():
         saved = torch.load(work, map_location=device, weights_only=False)
@@ -326,7 +368,10 @@ def train_group(cases, args) -> list:
 
     torch_lm.train(runs, clock, torch_lm.LOOKS, look, save=save)
     save()
-    results = []
+    results, broken = [], [
+        {"case": case, "result": stopped(run), "seconds": round(clock.elapsed, 1)}
+        for run, case in zip(runs, cases) if run.stopped
+    ]  # fmt: skip
     cases = [case for run, case in zip(runs, cases) if not run.stopped]
     runs = [run for run in runs if not run.stopped]
     for run, case in zip(runs, cases):
@@ -334,19 +379,10 @@ def train_group(cases, args) -> list:
                         "seconds": round(clock.elapsed, 1)})  # fmt: skip
         (args.out / f"{group}.json").write_text(
             json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
-                        "runs": results}), "utf-8")  # fmt: skip
+                        "runs": results + broken}), "utf-8")  # fmt: skip
         print(case["name"], case["seed"], results[-1]["result"]["valid"], flush=True)
     keep_weights(runs, cases, results, vocab, args)
-    if group != "full":
-        return results
     keep_probabilities(runs, cases, results, valid, test, args)
-    ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
-    best = {cases[i]["cell"]: i for i in reversed(ranked)}  # of each cell
-    for i in sorted({ranked[0], best["lstm"]}, key=lambda i: i != best["lstm"]):
-        dynamic(runs[i], cases[i], results[i], valid, test, args)
-        (args.out / f"{group}.json").write_text(
-            json.dumps({"pilot": found, "torch": torch.__version__, "device": device,
-                        "runs": results}), "utf-8")  # fmt: skip
     return results
 
 
@@ -365,14 +401,20 @@ def score(run, found, valid, test) -> dict:
             "contexts": by_context(model, valid, places),
         }
     s = run.settings
-    return result | {
-        "rate": s["lr"], "mean_of_weights": bool(use_mean),
+    return result | what_happened(run) | {
+        "mean_of_weights": bool(use_mean),
         "parameters": torch_lm.n_parameters(
             s["cell"], run.model.embed.num_embeddings, s["D"], s["H"], s["layers"], s["tied"]
         ),
-        "updates": run.updates, "characters": run.characters, "graph": run.graph is not None,
-        "pilot_updates": found["updates"],
+        "graph": run.graph is not None, "pilot_updates": found["updates"],
         "trials": [trial[1:] for trial in found["trials"] if trial[0] == s["cell"]],
+    }  # fmt: skip
+
+
+def what_happened(run) -> dict:
+    """The course of a training."""
+    return {
+        "rate": run.settings["lr"], "updates": run.updates, "characters": run.characters,
         "curve": [
             [h["characters"], h["train"], h["valid"], h["valid_last"], h["seconds"]]
             for h in run.history
@@ -380,20 +422,21 @@ def score(run, found, valid, test) -> dict:
     }  # fmt: skip
 
 
+def stopped(run) -> dict:
+    """What is reported of a network whose loss has become no number."""
+    return {"stopped": str(run.stopped), **what_happened(run)}
+
+
 def keep_weights(runs, cases, results, vocab, args):
-    """Weights in half precision: of each cell the best on validation text."""
+    """The weights of every network in half precision."""
     import torch_lm
 
-    ranked = sorted(range(len(runs)), key=lambda i: results[i]["result"]["valid"])
-    best = {cases[i]["cell"]: i for i in reversed(ranked)}
-    wanted = [(cases[i]["name"], cases[i]["seed"]) for i in best.values()]
     for run, case, result in zip(runs, cases, results):
-        if (case["name"], case["seed"]) in wanted:
-            with run.averaged(result["result"]["mean_of_weights"]) as model:
-                params = model.params()
-            about = {"case": case, "valid": result["result"]["valid"]}
-            trained = torch_lm.Trained(params, vocab, run.history, run.settings, about)
-            torch_lm.write(args.out / f"{label(case)}.npz", trained)
+        with run.averaged(result["result"]["mean_of_weights"]) as model:
+            params = model.params()
+        about = {"case": case, "valid": result["result"]["valid"]}
+        trained = torch_lm.Trained(params, vocab, run.history, run.settings, about)
+        torch_lm.write(args.out / f"{label(case)}.npz", trained)
 
 
 def keep_probabilities(runs, cases, results, valid, test, args):
@@ -407,45 +450,6 @@ def keep_probabilities(runs, cases, results, valid, test, args):
                 p = torch_lm.log2_probabilities(model, ids, 64, warm=100)
                 found[f"{part} {label(case)}"] = p.astype(np.float16)
     write_npz(args.out / f"{cases[0]['group']}_probabilities.npz", found)
-
-
-def dynamic(run, case, result, valid, test, args):
-    """Learning while reading: the rate on the first part of the validation text, then all.
-
-    The probabilities go to OUT/learning_CASE.npz.
-    """
-    import torch_lm
-
-    found = result["result"]
-    with run.averaged(found["mean_of_weights"]) as model:
-        start = {name: value.clone() for name, value in model.state_dict().items()}
-        speed = 0.0  # seconds a character
-
-        def learned(ids, rate, part=None):
-            nonlocal speed
-            if speed * len(ids) > torch_lm.seconds_left(args, 3):
-                return None
-            begin = time.perf_counter()
-            model.load_state_dict(start)
-            p = learn_while_reading(model, ids, rate)
-            speed = (time.perf_counter() - begin) / len(ids)
-            if part:
-                probabilities[part] = p.astype(np.float16)
-            return round(float(-p.mean()), 4)
-
-        part, probabilities = valid[:20_000], {}
-        trials = [[0.0, round(torch_lm.bits(model, part, 1), 4)]]
-        trials += [[rate, learned(part, rate)] for rate in (0.05, 0.15, 0.5)]
-        trials = [trial for trial in trials if trial[1] is not None]
-        best = min(trials, key=lambda trial: trial[1])[0]
-        found["dynamic"] = {"trials": trials, "rate": best}
-        for name, ids in (("valid", valid), ("test", test)):
-            bits = learned(ids, best, name)
-            if bits is not None:
-                found["dynamic"][name] = bits
-        model.load_state_dict(start)
-    write_npz(args.out / f"learning_{label(case)}.npz", probabilities)
-    print(f"learning while reading, {label(case)}: {found['dynamic']}", flush=True)
 
 
 # --- With the counts, and with each other --------------------------------------------------------
@@ -506,17 +510,20 @@ def play_so_far(ids, V: int, order: int = 5, every: int = 500):
     return found
 
 
-def dynamic_case(settings: dict, made: Path | None = None) -> dict:
+def dynamic_case(settings: dict) -> dict:
     """Both plays read by models that learn while they read: the stored network, and the counts.
 
-    The network's rate is the best of those that its training tried on the beginning of the
-    validation text. The counts are mixed with counts of the play so far, order and share chosen on
-    validation. made: probabilities that `dynamic` wrote, which spares twenty minutes.
+    The network's rate is the best of a few on the beginning of the validation text. The counts are
+    mixed with counts of the play so far, order and share chosen on validation.
     """
     vocab, _, valid, test = encoded()
     counts, texts = counted_probabilities(settings), {"valid": valid, "test": test}
-    learned = read_npz(made) if made else learned_probabilities(settings, texts)
-    learned = {part: 2.0 ** learned[part].astype(np.float64) for part in texts}
+    trials = [
+        [rate, bits_of(learned(valid[: settings["dynamic_part"]], rate))]
+        for rate in settings["dynamic_rates"]
+    ]
+    best = min(trials, key=lambda trial: trial[1])[0]
+    own = {part: learned(ids, best) for part, ids in texts.items()}
     caches = {
         order: {part: play_so_far(ids, len(vocab), order) for part, ids in texts.items()}
         for order in (3, 5)
@@ -529,44 +536,42 @@ def dynamic_case(settings: dict, made: Path | None = None) -> dict:
     share = mixed[order]["share"]
     growing = {p: share * caches[order][p] + (1 - share) * counts[p] for p in texts}
     return {
-        "learning": {part: bits_of(p) for part, p in learned.items()},
+        "trials": trials,
+        "learning": {"rate": best, **{part: bits_of(p) for part, p in own.items()}},
         "growing_counts": {"order": order, **mixed[order]},
-        "both": best_mixture({part: (learned[part], growing[part]) for part in texts}),
+        "both": best_mixture({part: (own[part], growing[part]) for part in texts}),
     }
 
 
-def learned_probabilities(settings: dict, texts: dict) -> dict:
-    """log₂ p of each text for the stored network that learns while it reads."""
+def learned(ids, rate) -> np.ndarray:
+    """p of every character but the first, for the stored network that learns while it reads."""
     import torch_lm
 
     stored = writer.load()
-    shape = {"D": stored.params["E"].shape[1], "H": len(stored.params["W_hh_l0"])}
+    shape = {"D": stored.params["E"].shape[1]}
+    first = "W_hh" if "W_hh" in stored.params else "W_hh_l0"
     shape |= {
+        "H": len(stored.params[first]),
         "layers": sum(name.startswith("W_hh") for name in stored.params),
         "cell": writer.cell_of(stored.params).name.lower(),
     }
-    found = {}
-    for part, ids in texts.items():
-        model = torch_lm.Model(shape, len(stored.vocab)).load(stored.params)
-        found[part] = learn_while_reading(model, ids, settings["dynamic_rate"])
-    return found
+    model = torch_lm.Model(shape, len(stored.vocab)).load(stored.params)
+    return 2.0 ** learn_while_reading(model, ids, rate)
 
 
 def teams_case(file: Path, settings: dict) -> dict:
-    """Networks of the group `full` together (the mean of their probabilities), and the counts."""
+    """Networks of the group `full` together (the mean of their probabilities), and the counts.
+
+    file: what `keep_probabilities` wrote.
+    """
     stored, counts = read_npz(file), counted_probabilities(settings)
     one = {key: 2.0 ** p.astype(np.float64) for key, p in stored.items()}
-    names = sorted({key.split(" ", 1)[1] for key in one})
-    members = {
-        "LSTM": [n for n in names if n.startswith("full_LSTM")],
-        "GRU": [n for n in names if n.startswith("full_GRU")],
-        "LSTM and GRU": [n for n in names if n.startswith(("full_LSTM", "full_GRU"))],
-    }
     found = {}
-    for name, chosen in members.items():
-        team = {p: np.mean([one[f"{p} {n}"] for n in chosen], axis=0) for p in counts}
+    for name, chosen in TEAMS.items():
+        members = [label(case) for case in GROUPS["full"] if case["name"] in chosen]
+        team = {p: np.mean([one[f"{p} {n}"] for n in members], axis=0) for p in counts}
         found[name] = {
-            "members": len(chosen), **{part: bits_of(p) for part, p in team.items()},
+            "members": members, **{part: bits_of(p) for part, p in team.items()},
             "with_counts": best_mixture({part: (team[part], counts[part]) for part in team}),
         }  # fmt: skip
     return found
@@ -692,10 +697,11 @@ STUDY = study.Study(
     question="Do networks that were trained for long beat the best counts on Shakespeare?",
     settings={
         "order": 8, "tune_on": 40_000, "passage": 16_000, "draws": 8,
-        "dynamic_rate": 0.5,
-        "rates": RATES, "contexts": CONTEXTS, "places": PLACES, "T": 100,
+        "dynamic_rates": (0.0, 0.05, 0.15, 0.5, 1.5), "dynamic_part": 20_000,
+        "contexts": CONTEXTS, "places": PLACES, "T": 100,
         "schedule": "half a cosine to zero over the time of the run",
-        "networks": "side by side on one GPU (NVIDIA H200, torch 2.11) that few others shared",
+        "networks": "side by side on one GPU, torch 2.11: full and taught in half precision on an "
+        "NVIDIA H100, in two sittings of five minutes; varied and little on an NVIDIA H200",
         "chosen_on": "Romeo and Juliet (validation)",
     },
     cases=CASES,
@@ -707,7 +713,7 @@ STUDY = study.Study(
 def put_into_record(folders):
     """Merge what groups have found into the record, network by network.
 
-    The probabilities that they left become the cases `teams` and, of the stored network, `dynamic`.
+    The probabilities that they left become the case `teams`.
     """
     path = study.FOLDER / f"{STUDY.name}.json"
     cases = study.as_json(STUDY.cases)
@@ -718,15 +724,11 @@ def put_into_record(folders):
                 raise ValueError(f"{file.name} holds a case that the study lacks: {new['case']}")
             runs = [old for old in runs if old["case"] != new["case"]] + [new]
     trained = max(run["seconds"] for run in runs if run["case"]["group"] == "full")
-    learning = f"learning_{label(writer.load().about['case'])}.npz"
-    for name, make in (
-        ("full_probabilities.npz", lambda file: {"teams": teams_case(file, STUDY.settings)}),
-        (learning, lambda file: {"dynamic": dynamic_case(STUDY.settings, file)}),
-    ):
-        for file in (file for folder in folders for file in Path(folder).glob(name)):
-            for group, result in make(file).items():
-                new = {"case": {"group": group}, "result": result, "seconds": trained}
-                runs = [old for old in runs if old["case"] != new["case"]] + [new]
+    for file in (folder / "full_probabilities.npz" for folder in folders):
+        if file.exists():
+            new = {"case": {"group": "teams"}, "result": teams_case(file, STUDY.settings)}
+            runs = [old for old in runs if old["case"] != new["case"]]
+            runs.append(new | {"seconds": trained})
     study.write(path, STUDY, runs)
     print(f"{len(runs)} of {len(cases)} cases are in the record")
 
@@ -777,6 +779,7 @@ def main():
     parser.add_argument("folders", nargs="*", type=Path, help="for record and store: what was made")
     parser.add_argument("--redo", action="store_true", help="run all again that needs no GPU")
     parser.add_argument("--only", type=int, help="the first so many cases of the group (to try it)")
+    parser.add_argument("--team", type=Path, help="where the weights of the group full are")
     parser.add_argument("--part", type=int, help="score so many characters only (to try it)")
     import torch_lm
 

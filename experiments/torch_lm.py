@@ -50,9 +50,12 @@ DEFAULTS = {
     "B": 128, "T": 100, "lr": 3e-3, "warm": 0.02, "max_norm": 1.0,
     "average": 0.99,  # decay of the running mean of the weights, taken every 10 updates
     "reset": 0.0,  # with this probability a stream's state is set to zero before a chunk
+    "half": False,  # on a GPU: products in half precision, weights and sums in single
+    "taught": 0.0,  # share of the loss that compares with a teacher's distribution
     "seed": 0,
 }  # fmt: skip
 AVERAGE_EVERY = 10
+SCALE = 2.0**13  # of the loss in half precision, whose smallest number is 6e-8
 
 
 # --- The model ----------------------------------------------------------------------------------
@@ -169,7 +172,7 @@ def complete(settings: dict) -> dict:
     if s["cell"] not in CELLS:
         raise ValueError(f"cell must be one of {sorted(CELLS)}, got {s['cell']!r}")
     check_sizes(**{name: s[name] for name in ("D", "H", "layers", "B", "T")})
-    for name in ("drop_in", "drop", "drop_out", "weight_drop", "average", "reset"):
+    for name in ("drop_in", "drop", "drop_out", "weight_drop", "average", "reset", "taught"):
         check_share(name, s[name])
     return s
 
@@ -201,6 +204,30 @@ def log2_probabilities(
     GPU, and a little worse at the beginning of each part. With warm, each part begins so many
     symbols early, as in `writer.log2_probabilities`.
     """
+    found = torch.zeros(len(ids) - 1, device=model.device)
+    for at, right, log_p in _read_side_by_side(model, ids, columns, chunk, warm):
+        found[at] = log_p.gather(-1, right[:, None])[:, 0] / math.log(2)
+    return found.cpu().numpy().astype(np.float64)
+
+
+@torch.no_grad()
+def team_probabilities(models: list, ids: np.ndarray, columns: int = 1, chunk: int = 100,
+                       warm: int = 200, dtype=torch.float16) -> torch.Tensor:  # fmt: skip
+    """The mean of the models' distributions of every symbol of a text: (N, V), row 0 even guesses.
+
+    Dropout is off. For columns and warm see `log2_probabilities`.
+    """
+    V = models[0].embed.num_embeddings
+    found = torch.zeros(len(ids), V, device=models[0].device)
+    found[0] = 1 / V
+    for model in models:
+        for at, _, log_p in _read_side_by_side(model, ids, columns, chunk, warm):
+            found[at + 1] += log_p.exp() / len(models)
+    return found.to(dtype)
+
+
+def _read_side_by_side(model, ids, columns, chunk, warm):
+    """Chunk by chunk: n places, the symbols after them, ln p of all symbols there, (n, V)."""
     was_training = model.training
     model.eval()
     n = len(ids) - 1
@@ -210,15 +237,12 @@ def log2_probabilities(
     kept = torch.as_tensor((steps >= 0) & (at < n), device=model.device)
     at = torch.as_tensor(at.clip(0, n - 1), device=model.device)
     text = torch.as_tensor(ids, device=model.device)
-    states, found = model.zero_states(columns), torch.zeros(n, device=model.device)
+    states = model.zero_states(columns)
     for t in range(0, len(at), chunk):
-        here = at[t : t + chunk]
+        here, of_this = at[t : t + chunk], kept[t : t + chunk]
         logits, states = model(text[here], states)
-        log_p = F.log_softmax(logits, -1).gather(-1, text[here + 1, None])[..., 0] / math.log(2)
-        of_this = kept[t : t + chunk]
-        found[here[of_this]] = log_p[of_this]
+        yield here[of_this], text[here + 1][of_this], F.log_softmax(logits[of_this], -1)
     model.train(was_training)
-    return found.cpu().numpy().astype(np.float64)
 
 
 def bits(model: Model, ids: np.ndarray, columns: int = 1, warm: int = 0) -> float:
@@ -232,19 +256,28 @@ def bits(model: Model, ids: np.ndarray, columns: int = 1, warm: int = 0) -> floa
 class Run:
     """One model on its way: weights, optimiser, place in the text, running mean of the weights.
 
-    ids: the training text, (N,). history: a dict per look: share of the run, updates, characters
-    read, learning rate, training bits since the last look, and what `look` found.
+    ids: the training text, (N,). teacher: its distributions, (N, V), for the setting `taught`.
+    history: a dict per look: share of the run, updates, characters read, training bits since the
+    last look (without the teacher's part), and what `look` found.
+    Raises: ValueError if the text is too short, or a teacher is missing.
     """
 
-    def __init__(self, settings: dict, ids: np.ndarray, V: int, device: str, graph: bool, name=""):
+    def __init__(self, settings: dict, ids: np.ndarray, V: int, device: str, graph: bool, name="",
+                 teacher=None):  # fmt: skip
         s = self.settings = complete(settings)
         self.name = name
         self.device, self.updates, self.history = torch.device(device), 0, []
+        self.half = s["half"] and self.device.type == "cuda"
         self.stopped = None  # why it trains no more
         self.model = Model(s, V).to(self.device).train()
         length = (len(ids) - 1) // s["B"]
         if length <= 2 * s["T"]:
             raise ValueError(f"a text of {len(ids)} is too short for B = {s['B']}, T = {s['T']}")
+        if s["taught"] and (teacher is None or teacher.shape != (len(ids), V)):
+            got = None if teacher is None else tuple(teacher.shape)
+            raise ValueError(f"taught needs a teacher of shape {(len(ids), V)}, got {got}")
+        self.teacher = teacher if s["taught"] else None
+        self.starts = torch.arange(s["B"], device=self.device) * length  # of the streams
         # The last target of a stream is the first character of the next.
         rows = np.lib.stride_tricks.as_strided(
             ids, (s["B"], length + 1), (length * ids.strides[0], ids.strides[0])
@@ -277,17 +310,27 @@ class Run:
                 for state in states
             ]
         whole = self._drop_weights()
-        logits, after = self.model(window[:-1], states)
-        loss = F.cross_entropy(logits.flatten(0, 1), window[1:].flatten())
-        loss.backward()
+        with torch.autocast("cuda", torch.float16, enabled=self.half, cache_enabled=False):
+            logits, after = self.model(window[:-1], states)
+        logits = logits.float().flatten(0, 1)
+        right = loss = F.cross_entropy(logits, window[1:].flatten())
+        if self.teacher is not None:  # Hinton, Vinyals & Dean (2015), without a temperature
+            share, places = self.settings["taught"], self.at + self.offsets[1:, None] + self.starts
+            told = self.teacher.index_select(0, places.flatten()).float()
+            loss = (1 - share) * right + share * F.cross_entropy(logits, told)
+        scale = SCALE if self.half else 1.0
+        (loss * scale).backward()
         self._put_back(whole)
+        if self.half:  # no gradient where it has become too large for half precision
+            for p in self.trained:
+                torch.nan_to_num_(p.grad.div_(scale), 0.0, 0.0, 0.0)
         nn.utils.clip_grad_norm_(self.trained, self.settings["max_norm"])
         self.optimizer.step()
         with torch.no_grad():
             for old, new in zip(_flat(self.states), _flat(after)):
                 old.copy_(new)
             self.at.add_(T)
-            self.loss.add_(loss.detach())
+            self.loss.add_(right.detach())
 
     @torch.no_grad()
     def _drop_weights(self) -> list:
@@ -582,11 +625,12 @@ def prepare(args) -> str:
     return study.device_of(args.device)
 
 
-def make_runs(args, device: str, many: dict, ids: np.ndarray, V: int) -> list:
+def make_runs(args, device: str, many: dict, ids: np.ndarray, V: int, teacher=None) -> list:
     """A Run per name → settings. Where a GPU refuses graphs, the script starts again without."""
     try:
         runs = [
-            Run(settings, ids, V, device, not args.eager, name) for name, settings in many.items()
+            Run(settings, ids, V, device, not args.eager, name, teacher)
+            for name, settings in many.items()
         ]
         if device == "cuda" and not args.eager:
             _try_graphs(runs)

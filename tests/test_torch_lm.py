@@ -213,6 +213,65 @@ def test_without_dropped_weights_nothing_changes():
         np.testing.assert_allclose(array, found[1][name], rtol=0, atol=1e-6)
 
 
+def test_a_team_speaks_with_the_mean_of_its_members():
+    ids = RNG(0).integers(20, size=403)
+    one, other = (torch_lm.Model({**SMALL, "seed": s, "drop": 0.5}, 20) for s in (0, 1))
+    alone, together = (torch_lm.team_probabilities(team, ids, dtype=torch.float64)
+                       for team in ([one], [one, other]))  # fmt: skip
+    assert alone.shape == (403, 20) and one.training
+    torch.testing.assert_close(together.sum(1), torch.ones(403, dtype=torch.float64))
+    torch.testing.assert_close(alone[0], torch.full((20,), 1 / 20, dtype=torch.float64))
+    right = alone[np.arange(1, 403), ids[1:]].log2().numpy()
+    np.testing.assert_allclose(right, torch_lm.log2_probabilities(one, ids), rtol=0, atol=1e-5)
+    second = torch_lm.team_probabilities([other], ids, dtype=torch.float64)
+    torch.testing.assert_close(together, (alone + second) / 2, rtol=0, atol=1e-7)
+    apart = torch_lm.team_probabilities([one], ids, columns=4, chunk=30, dtype=torch.float64)
+    torch.testing.assert_close(apart[80:], alone[80:], rtol=0, atol=1e-5)  # begun 200 early
+
+
+def test_a_teacher_who_knows_the_text_teaches_what_the_text_does():
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    knows = torch.nn.functional.one_hot(torch.as_tensor(ids), 20).to(torch.float16)
+    runs = [torch_lm.Run({**SMALL, "taught": share}, ids, 20, "cpu", False, teacher=knows)
+            for share in (0.0, 0.7)]  # fmt: skip
+    for run in runs:
+        for _ in range(250):  # more than one pass
+            run.step(0.01)
+    for a, b in zip(*(run.trained for run in runs)):
+        torch.testing.assert_close(a, b, rtol=0, atol=2e-4)
+    assert runs[0].training_bits() == pytest.approx(runs[1].training_bits(), abs=1e-4)
+
+
+def test_what_a_teacher_says_is_learned_and_the_training_bits_are_those_of_the_text():
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    always_3 = torch.zeros(len(ids), 20)
+    always_3[:, 3] = 1
+    settings = {**SMALL, "taught": 0.999}
+    run = torch_lm.Run(settings, ids, 20, "cpu", False, teacher=always_3)
+    for _ in range(60):
+        run.step(0.03)
+    logits, _ = run.model(run.text[:6], run.model.zero_states(4))
+    assert (logits.argmax(-1) == 3).all()
+    assert run.training_bits() > 4  # the text itself is guessed badly
+    for teacher in (None, always_3[:-1]):
+        with pytest.raises(ValueError, match="teacher"):
+            torch_lm.Run(settings, ids, 20, "cpu", False, teacher=teacher)
+    with pytest.raises(ValueError, match="taught"):
+        torch_lm.Model({"taught": 1.5}, 9)
+
+
+def test_half_precision_is_for_graphics_cards():
+    ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
+    found = []
+    for half in (False, True):
+        run = torch_lm.Run({**SMALL, "half": half}, ids, 20, "cpu", False)
+        for _ in range(5):
+            run.step(0.01)
+        found.append(run.model.params())
+    for name, array in found[0].items():
+        np.testing.assert_array_equal(array, found[1][name])
+
+
 def test_a_run_without_a_loss_stops_and_the_others_go_on():
     ids = text.Vocabulary.of(SPLIT.train).encode(SPLIT.train)
     runs = [torch_lm.Run({**SMALL, "seed": s}, ids, 20, "cpu", False, f"{s}") for s in (0, 1)]
