@@ -171,81 +171,35 @@ def learn_while_reading(model, ids, rate, T=50, max_norm=1.0):
     """Dynamic evaluation: score T characters, then take a step of gradient descent on them.
 
     Returns log₂ p of every character but the first, each scored before it was learned from. The
-    model is changed. On a GPU a step is a graph of kernels, if it agrees. Source: Krause et al.
-    (2018), their plain form.
+    model is changed. Source: Krause et al. (2018), their plain form.
     """
     import torch
 
-    settings, n = model.settings, len(ids) - 1
-    none = {"drop_in": 0.0, "drop": 0.0, "drop_out": 0.0, "weight_drop": 0.0}
+    settings, was_training = model.settings, model.training
+    none = dict.fromkeys(("drop_in", "drop", "drop_out", "weight_drop"), 0.0)
     model.settings = {**settings, **none}
     model.train()  # cuDNN has no gradients otherwise
     weights = [p for p in model.parameters() if p.requires_grad]
-    data, found = torch.as_tensor(ids, device=model.device), torch.zeros(n, device=model.device)
-    states, size = model.zero_states(1), torch.zeros((), device=model.device)
-
-    def learn(at):
-        """One step on the characters after the places `at`; states and weights go on."""
-        logits, after = model(data[at][:, None], states)
-        loss = torch.nn.functional.cross_entropy(logits[:, 0], data[at + 1], reduction="none")
-        found[at] = -loss.detach() / math.log(2)
+    data, found = torch.as_tensor(ids, device=model.device), []
+    states = model.zero_states(1)
+    for at in range(0, len(ids) - 1, T):
+        window = data[at : at + T + 1]
+        logits, after = model(window[:-1, None], states)
+        loss = torch.nn.functional.cross_entropy(logits[:, 0], window[1:], reduction="none")
+        found.append(-loss.detach() / math.log(2))
         gradients = torch.autograd.grad(loss.mean(), weights)
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        step = rate * torch.clamp(max_norm / norm, max=1.0)
         with torch.no_grad():
-            norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-            torch._foreach_mul_(gradients, size * torch.clamp(max_norm / norm, max=1.0))
-            torch._foreach_sub_(weights, gradients)
-            for old, new in zip(flat(states), flat(after)):
-                old.copy_(new)
-
-    steps, here = torch.arange(T, device=model.device), torch.zeros_like(data[:1])
-
-    def whole_step():
-        learn(here + steps)
-        here.add_(T)
-
-    replay = _replay(whole_step, [here, *flat(states), *weights]) if n > 4 * T else whole_step
-    size.fill_(rate)
-    for _ in range(n // T):
-        replay()
-    if n % T:
-        learn(torch.arange(n - n % T, n, device=model.device))
+            for p, gradient in zip(weights, gradients):
+                p.sub_(step * gradient)
+        states = [
+            tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+            for state in after
+        ]
     model.settings = settings
-    return found.cpu().numpy().astype(np.float64)
-
-
-def flat(states) -> list:
-    """All arrays of the states of a stack."""
-    return [s for state in states for s in (state if isinstance(state, tuple) else (state,))]
-
-
-def _replay(step, changed: list):
-    """`step` as a graph of kernels, if this is a GPU that takes it; otherwise `step` itself.
-
-    changed: the tensors that a step changes; they come back as they were.
-    """
-    import torch
-
-    if changed[0].device.type != "cuda":
-        return step
-    before = [value.detach().clone() for value in changed]
-    graph, side = torch.cuda.CUDAGraph(), torch.cuda.Stream()
-    try:
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(3):
-                step()
-        torch.cuda.synchronize()
-        with torch.cuda.graph(graph):
-            step()
-        replay = graph.replay
-    except RuntimeError as error:
-        print(f"learning while reading without a graph: {error!r}", flush=True)
-        replay = step
-    torch.cuda.synchronize()
-    with torch.no_grad():
-        for value, old in zip(changed, before):
-            value.copy_(old)
-    return replay
+    model.train(was_training)
+    return torch.cat(found).cpu().numpy().astype(np.float64)
 
 
 def pilot(cases, args, device, ids, valid, V, seconds):

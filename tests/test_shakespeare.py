@@ -142,6 +142,17 @@ def test_a_moment_of_training_decides_how_many_and_leaves_no_trace():
     assert one[0].training_bits() == pytest.approx(other.training_bits())
 
 
+def test_the_stored_writer_at_rate_zero_reads_as_ever():
+    stored = writer.load()
+    ids = stored.vocab.encode(corpora.shakespeare().valid[:130])
+    found = shakespeare.learned(ids, 0.0)
+    expected = 2.0 ** writer.log2_probabilities(stored.params, ids, columns=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    moved = shakespeare.learned(ids, 0.15)
+    np.testing.assert_allclose(moved[:50], found[:50], rtol=1e-3)
+    assert (moved[50:] != found[50:]).any()
+
+
 def test_what_a_group_keeps_teaches_the_next(tmp_path, monkeypatch):
     members = (("LSTM of 13 million", "lstm", 0), ("GRU", "gru", 0), ("GRU", "gru", 1))
     cases = [
