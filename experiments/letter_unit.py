@@ -1,4 +1,4 @@
-"""The small character LSTM of the instrument `letter_unit` in notebook 13, made to be looked at.
+"""The small character LSTM of the instrument `letter_unit` in notebook 13b, made to be looked at.
 
 One layer, trained on all training plays for a minute or two; of two learning rates the better on
 validation text is kept, and nothing else was tuned. The weights are rounded to half precision and

@@ -28,7 +28,7 @@ PLACES = {
     "keep_gate": "notebooks/11_lstm.html",
     "hand_made_cell": "notebooks/11_lstm.html",
     "scan_tree": "notebooks/37_scan.html",
-    "letter_unit": "notebooks/13_lstm_text.html",
+    "letter_unit": "notebooks/13b_units.html",
     "attention_date": "notebooks/23_attention.html",
     "beam_search": "notebooks/24_decoding.html",
 }
@@ -162,7 +162,7 @@ def test_letter_unit_is_small_and_complete(little):
     record = records.load("letter_unit", records.TRAININGS)
     best = min((run["result"] for run in record.runs), key=lambda result: result["valid"])
     assert best["parameters"] == sum(array.size for array in params.values())
-    page = (HTML.parents[1] / "notebooks" / "13_lstm_text.ipynb").read_text("utf-8")
+    page = (HTML.parents[1] / "notebooks" / "13b_units.ipynb").read_text("utf-8")
     for said in (f"{best['parameters']:,} parameters", f"{best['valid']:.2f} bits per character",
                  f"and {best['test']:.2f} on *Timon"):  # fmt: skip
         assert said in page
