@@ -43,6 +43,7 @@ FORMULAS = {
         r"\[o_t=\sigma(a_o)",
     ),
     "12_highway": (r"\mathrm{d}a_i&=\mathrm{d}c_t", r"\mathrm{diag}\bigl(f_T"),
+    "13_lstm_text": (r"(1-\alpha)\bigl(-\lnp_t",),
     "14_variants": (r"i=\sigma(a_i+c_{t-1}\odotp_i)",),
     "16_gru": (r"r&=\sigma(x_tW_{xr}", r"\mathrm{d}z=\mathrm{d}h_t\odot(h_{t-1}-n)"),
     "17_lstm_or_gru": (r"\text{LSTM:}",),
