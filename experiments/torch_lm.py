@@ -232,9 +232,10 @@ def _read_side_by_side(model, ids, columns, chunk, warm):
     model.eval()
     n = len(ids) - 1
     length, warm = math.ceil(n / columns), warm if columns > 1 else 0
-    steps = np.arange(-warm, length)[:, None]
-    at = np.arange(columns) * length + steps  # (warm + length, columns)
-    kept = torch.as_tensor((steps >= 0) & (at < n), device=model.device)
+    first = np.arange(columns) * length
+    at = np.maximum(first - warm, 0) + np.arange(warm + length)[:, None]  # (T, columns)
+    kept = (first <= at) & (at < np.minimum(first + length, n))
+    kept = torch.as_tensor(kept, device=model.device)
     at = torch.as_tensor(at.clip(0, n - 1), device=model.device)
     text = torch.as_tensor(ids, device=model.device)
     states = model.zero_states(columns)

@@ -74,6 +74,17 @@ def test_one_column_is_one_reading(params):
     assert abs(-found.mean() - losses.bits(lm.evaluate(lstm.LSTM, params, IDS))) < 1e-9
 
 
+def test_with_a_start_as_long_as_the_text_columns_change_nothing(params):
+    once = writer.log2_probabilities(params, IDS, columns=1)
+    held = writer.inside(params, IDS)
+    for columns in (2, 7, 64):
+        found = writer.log2_probabilities(params, IDS, columns, warm=len(IDS))
+        np.testing.assert_allclose(found, once, rtol=0, atol=1e-5)
+        for one, other in zip(held, writer.inside(params, IDS, columns, warm=len(IDS))):
+            for a, b in zip(one, other):
+                np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("columns", [2, 7, 64, 499, 1000])
 def test_columns_with_a_start_come_near_it(params, columns):
     once = writer.log2_probabilities(params, IDS, columns=1)

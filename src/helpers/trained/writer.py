@@ -111,14 +111,14 @@ def log2_probabilities(params: dict, ids: np.ndarray, columns: int = 64, warm: i
 def _side_by_side(n, columns, warm, chunk=200):
     """Places 0 … n−1 as they are read: blocks (T, columns), and where they are to be kept.
 
-    Each column begins `warm` places early. What is there twice, or before the text, is not kept.
+    Each column begins `warm` places early, but not before the text. It keeps its own part only.
     """
-    length = -(-n // columns)  # rounded up
+    length, warm = -(-n // columns), warm if columns > 1 else 0  # rounded up
     first = np.arange(columns) * length
-    for t in range(-warm if columns > 1 else 0, length, chunk):
-        steps = np.arange(t, min(t + chunk, length))[:, None]
-        at = first + steps
-        yield np.clip(at, 0, n - 1), (steps >= 0) & (at < n)
+    for t in range(0, warm + length, chunk):
+        steps = np.arange(t, min(t + chunk, warm + length))[:, None]
+        at = np.maximum(first - warm, 0) + steps
+        yield np.minimum(at, n - 1), (first <= at) & (at < np.minimum(first + length, n))
 
 
 def write(writer: Writer, prompt: str, n: int, rng, temperature: float = 1.0) -> str:
