@@ -209,12 +209,14 @@ def pilot(cases, args, device, ids, valid, V, seconds):
     path = args.work / f"{cases[0]['group']}.pilot.json"
     if path.exists():
         return json.loads(path.read_text("utf-8"))
-    many = {}
-    for case in reversed([case for case in cases if "lr" not in case]):  # the first of a cell stays
-        for rate in RATES:
-            many[f"{case['cell']} {rate}"] = {**model_settings(case), "lr": rate}
-    if not many:
+    # Read backwards, so that the first case of each cell stays.
+    firsts = {case["cell"]: case for case in reversed(cases) if "lr" not in case}
+    if not firsts:
         return {"updates": 0, "trials": [], "rates": {}}
+    many = {
+        f"{cell} {rate}": {**model_settings(case), "lr": rate}
+        for cell, case in firsts.items() for rate in RATES
+    }  # fmt: skip
     runs = torch_lm.make_runs(args, device, many, ids, V)
     torch_lm.train(runs, torch_lm.Clock(max(seconds, 1.0)))
     found = {"updates": runs[0].updates, "trials": [], "rates": {}}
@@ -241,7 +243,7 @@ def team_of(folder: Path, ids, V: int, device: str):
     for name in names:
         stored = torch_lm.read(folder / f"{name}.npz")
         models.append(torch_lm.Model(stored.settings, V).load(stored.params).to(device))
-    found = torch_lm.team_probabilities(models, ids, columns=1024 if len(ids) > 1e6 else 4)
+    found = torch_lm.team_probabilities(models, ids, columns=max(1, len(ids) // 4_000))
     bits = -float(found[np.arange(len(ids)), ids].float().log2().mean())
     print(f"the teachers {names} guess the training text at {bits:.2f} bits", flush=True)
     return found
@@ -336,7 +338,8 @@ def train_group(cases, args) -> list:
                         "runs": results + broken}), "utf-8")  # fmt: skip
         print(case["name"], case["seed"], results[-1]["result"]["valid"], flush=True)
     keep_weights(runs, cases, results, vocab, args)
-    keep_probabilities(runs, cases, results, valid, test, args)
+    if group == "full":  # of its networks the teams are made
+        keep_probabilities(runs, cases, results, valid, test, args)
     return results
 
 
@@ -502,14 +505,7 @@ def learned(ids, rate) -> np.ndarray:
     import torch_lm
 
     stored = writer.load()
-    shape = {"D": stored.params["E"].shape[1]}
-    first = "W_hh" if "W_hh" in stored.params else "W_hh_l0"
-    shape |= {
-        "H": len(stored.params[first]),
-        "layers": sum(name.startswith("W_hh") for name in stored.params),
-        "cell": writer.cell_of(stored.params).name.lower(),
-    }
-    model = torch_lm.Model(shape, len(stored.vocab)).load(stored.params)
+    model = torch_lm.Model(stored.about["settings"], len(stored.vocab)).load(stored.params)
     return 2.0 ** learn_while_reading(model, ids, rate)
 
 

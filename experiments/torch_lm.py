@@ -38,7 +38,7 @@ from torch import nn
 from helpers import gru, lstm, rnn, torch_parity
 from helpers.checks import check_share, check_sizes
 from helpers.text import Split, Vocabulary
-from helpers.trained import store
+from helpers.trained import store, writer
 
 CELLS = {"rnn": rnn.RNN, "gru": gru.GRU, "lstm": lstm.LSTM}
 LAYERS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -230,19 +230,12 @@ def _read_side_by_side(model, ids, columns, chunk, warm):
     """Chunk by chunk: n places, the symbols after them, ln p of all symbols there, (n, V)."""
     was_training = model.training
     model.eval()
-    n = len(ids) - 1
-    length, warm = math.ceil(n / columns), warm if columns > 1 else 0
-    first = np.arange(columns) * length
-    at = np.maximum(first - warm, 0) + np.arange(warm + length)[:, None]  # (T, columns)
-    kept = (first <= at) & (at < np.minimum(first + length, n))
-    kept = torch.as_tensor(kept, device=model.device)
-    at = torch.as_tensor(at.clip(0, n - 1), device=model.device)
     text = torch.as_tensor(ids, device=model.device)
     states = model.zero_states(columns)
-    for t in range(0, len(at), chunk):
-        here, of_this = at[t : t + chunk], kept[t : t + chunk]
-        logits, states = model(text[here], states)
-        yield here[of_this], text[here + 1][of_this], F.log_softmax(logits[of_this], -1)
+    for block in writer.in_columns(len(ids) - 1, columns, warm, chunk):
+        at, kept = (torch.as_tensor(part, device=model.device) for part in block)
+        logits, states = model(text[at], states)
+        yield at[kept], text[at + 1][kept], F.log_softmax(logits[kept], -1)
     model.train(was_training)
 
 

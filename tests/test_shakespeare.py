@@ -184,12 +184,14 @@ def test_what_a_group_keeps_teaches_the_next(tmp_path, monkeypatch):
 def test_a_network_that_breaks_down_is_reported():
     ids = RNG(0).integers(9, size=300)
     many = [torch_lm.Run({"D": 5, "H": 8, "B": 2, "T": 5}, ids, 9, "cpu", False) for _ in range(2)]
-    torch_lm.train(many, torch_lm.Clock(updates=20), (0.5,), lambda run: dict.fromkeys(
-        ("valid", "valid_last"), 3.0))  # fmt: skip
+
+    def look(run):
+        return {"valid": 3.0, "valid_last": 3.0}
+
+    torch_lm.train(many, torch_lm.Clock(updates=20), (0.5,), look)
     with torch.no_grad():
         many[0].model.embed.weight.fill_(np.nan)
-    torch_lm.train(many, torch_lm.Clock(updates=40), (), lambda run: dict.fromkeys(
-        ("valid", "valid_last"), 3.0))  # fmt: skip
+    torch_lm.train(many, torch_lm.Clock(updates=40), (), look)
     found = shakespeare.stopped(many[0])
     assert "loss nan" in found["stopped"] and found["updates"] == many[0].updates >= 40
     assert [row[0] for row in found["curve"]] == [h["characters"] for h in many[0].history]

@@ -101,17 +101,18 @@ def log2_probabilities(params: dict, ids: np.ndarray, columns: int = 64, warm: i
         raise ValueError(f"ids has {len(ids)} entry, too few to predict one from another")
     n = len(ids) - 1
     found, state, cell = np.empty(n), None, cell_of(params)
-    for at, scored in _side_by_side(n, columns, warm):
+    for at, scored in in_columns(n, columns, warm):
         logits, state, _ = language_model.predict(cell, params, ids[at], state)
         log_p = np.take_along_axis(log_softmax(logits), ids[at + 1][..., None], axis=2)[..., 0]
         found[at[scored]] = log_p[scored] / np.log(2)
     return found
 
 
-def _side_by_side(n, columns, warm, chunk=200):
-    """Places 0 … n−1 as they are read: blocks (T, columns), and where they are to be kept.
+def in_columns(n: int, columns: int, warm: int, chunk: int = 200):
+    """Places 0 … n−1 as they are read side by side, block by block: (places, which to keep).
 
-    Each column begins `warm` places early, but not before the text. It keeps its own part only.
+    Both have shape (T, columns), with T at most `chunk`. Each column begins `warm` places early,
+    but not before the text, and keeps its own part only.
     """
     length, warm = -(-n // columns), warm if columns > 1 else 0  # rounded up
     first = np.arange(columns) * length
@@ -144,7 +145,7 @@ def inside(params: dict, ids: np.ndarray, columns: int = 1, warm: int = 100) -> 
     check_sizes(columns=columns)
     check_shape("ids", ids, ("N",))
     found, states, cell = [], {}, cell_of(params)
-    for at, kept in _side_by_side(len(ids), columns, warm):
+    for at, kept in in_columns(len(ids), columns, warm):
         x = layers.embedding_forward(params, ids[at])
         for k, [suffix] in enumerate(unroll.layer_suffixes(params)):
             layer = unroll.one_layer(cell, params, suffix)
